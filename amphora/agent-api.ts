@@ -1,0 +1,111 @@
+// The wire contract between the control plane and an amphora: Octavia's amphora agent REST API 1.0 over HTTPS 9443 with
+// mutual TLS, plus the generation and digest of the configuration. Types and constants only, no code of either side.
+
+export const agentPort = 9443;
+
+/** Request headers of `PUT /1.0/loadbalancer/{amphora_id}/{load_balancer_id}/haproxy`; the body is the text of haproxy.cfg. */
+export const configurationHeaders = {
+  /** Decimal. A push older than what the agent has is refused with 409 and `{"error":"stale"}`. */
+  generation: 'x-octavia-generation',
+  /** Lowercase hex SHA-256 of the body. */
+  digest: 'x-octavia-digest',
+} as const;
+
+/** 202 of a configuration push: it is in force (or will be, as soon as the VIP is taken). */
+export interface ConfigurationApplied {
+  generation: number;
+  digest: string;
+  /** How it came into force: nothing differed, Runtime API only, reload, process started, or kept for when the VIP is taken. */
+  method: 'none' | 'runtime' | 'reload' | 'start' | 'kept';
+}
+
+/** 400 of a configuration push: nothing changed, the last good configuration stays in force. */
+export interface ConfigurationRejected {
+  error: 'invalid' | 'address_in_use' | 'address_not_allowed';
+  http_code: 400;
+  /** One line for an operator. */
+  message: string;
+  /** Lines of the pushed text, from 1, that were found at fault; may be empty. */
+  lines: { line: number; message: string }[];
+}
+
+/** Body of `POST /1.0/plug/vip/{ip}`: this amphora holds the VIP from now on. 202; 409 when a higher epoch was seen. */
+export interface PlugVip {
+  load_balancer_id: string;
+  epoch: number;
+}
+
+/** `GET /1.0/info` */
+export interface AgentInfo {
+  hostname: string;
+  api_version: '1.0';
+  haproxy_version: string;
+  amphora_id: string;
+  /** Of the configuration the agent holds; null when none. */
+  generation: number | null;
+  digest: string | null;
+}
+
+export interface ListenerStatistics {
+  /** Bytes to clients / from clients, new connections and request errors since the last heartbeat that was sent. */
+  tx: number;
+  rx: number;
+  totconns: number;
+  ereq: number;
+  /** Open connections now. */
+  conns: number;
+}
+
+/** Octavia's heartbeat (ver 3) and what of ours rides along. */
+export interface Heartbeat {
+  id: string;
+  /** From 0 per agent process. */
+  seq: number;
+  ver: 3;
+  /** Milliseconds since the epoch, the agent's clock; with `boot` it orders heartbeats across restarts. */
+  sent_at: number;
+  /** Random per agent process. */
+  boot: string;
+  load_balancer_id: string | null;
+  generation: number | null;
+  digest: string | null;
+  listeners: Record<string, { status: 'OPEN' | 'FULL'; stats: ListenerStatistics }>;
+  /** Keys are backend names: `<pool id>:<listener id>`. */
+  pools: Record<string, { status: 'UP' | 'DOWN'; members: Record<string, string> }>;
+}
+
+/** What travels: the JSON text and HMAC-SHA256(heartbeat_key, text) in lowercase hex. */
+export interface SignedHeartbeat {
+  amphora_id: string;
+  payload: string;
+  hmac: string;
+}
+
+/** The file the agent is started with (`agent --config FILE`); PEM files lie beside it. */
+export interface AgentSettings {
+  amphora_id: string;
+  /** Address and port of the REST API. */
+  bind_address: string;
+  bind_port: number;
+  /** Directory of everything the agent writes. */
+  directory: string;
+  server_certificate_file: string;
+  server_private_key_file: string;
+  ca_certificate_file: string;
+  /** Common name the control plane's client certificate must carry. */
+  client_name: string;
+  heartbeat_key: string;
+  heartbeat_interval_ms: number;
+  /** SQS queue the heartbeats go to. */
+  heartbeat_queue_url: string;
+  /** Other than AWS's own; null on AWS. */
+  sqs_endpoint: string | null;
+  region: string;
+  haproxy_path: string;
+  /** Old processes end after a reload at the latest after this. */
+  hard_stop_after_ms: number;
+  /** Ceiling of connections of the process, where file descriptors are short; null: as the configuration says. */
+  max_connections: number | null;
+  /** The agent ends, and its HAProxy with it, when its standard input closes. */
+  ends_with_stdin: boolean;
+}

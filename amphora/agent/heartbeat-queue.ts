@@ -1,0 +1,39 @@
+// Where heartbeats go: an SQS queue instead of Octavia's UDP, signed with a key of this amphora alone.
+import { createHmac } from 'node:crypto';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { AgentSettings, Heartbeat, SignedHeartbeat } from '../agent-api.ts';
+
+const sendTimeoutMs = 3_000;
+
+export class HeartbeatQueue {
+  readonly #settings: AgentSettings;
+  #client: Promise<SQSClient> | null = null;
+
+  constructor(settings: AgentSettings) {
+    this.#settings = settings;
+  }
+
+  async send(heartbeat: Heartbeat): Promise<void> {
+    const payload = JSON.stringify(heartbeat);
+    const hmac = createHmac('sha256', this.#settings.heartbeat_key).update(payload).digest('hex');
+    const signed: SignedHeartbeat = { amphora_id: this.#settings.amphora_id, payload, hmac };
+    this.#client ??= createClient(this.#settings);
+    const { SendMessageCommand } = await import('@aws-sdk/client-sqs');
+    const message = { QueueUrl: this.#settings.heartbeat_queue_url, MessageBody: JSON.stringify(signed) };
+    await (await this.#client).send(new SendMessageCommand(message));
+  }
+}
+
+/** Loaded late: the SDK takes longer to load than the rest of the agent to listen. */
+async function createClient({ region, sqs_endpoint }: AgentSettings): Promise<SQSClient> {
+  const { SQSClient } = await import('@aws-sdk/client-sqs');
+  const isKeyless = sqs_endpoint !== null && !process.env['AWS_ACCESS_KEY_ID'];
+  return new SQSClient({
+    region,
+    // The next tick is the retry, with fresher content.
+    maxAttempts: 1,
+    requestHandler: { requestTimeout: sendTimeoutMs, connectionTimeout: sendTimeoutMs },
+    ...(sqs_endpoint === null ? {} : { endpoint: sqs_endpoint }),
+    ...(isKeyless ? { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } } : {}),
+  });
+}

@@ -1,0 +1,104 @@
+// Octavia's amphora agent REST API 1.0, as a table of routes.
+import { createHash } from 'node:crypto';
+import { type AgentSettings, configurationHeaders, type PlugVip } from '../agent-api.ts';
+import { agentDetails, agentInfo, listListeners } from './details.ts';
+import { type LoadBalancer, UnknownLoadBalancer } from './load-balancer.ts';
+import { ConfigurationRefused } from './validation.ts';
+
+export interface AgentRequest {
+  /** The placeholders of the route, in their order. */
+  path: string[];
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+export interface AgentResponse {
+  status: number;
+  headers?: Record<string, string>;
+  /** Text goes out as it is, anything else as JSON. */
+  body: unknown;
+}
+
+export interface Agent {
+  settings: AgentSettings;
+  loadBalancer: LoadBalancer;
+  haproxyVersion: () => Promise<string>;
+}
+
+type Handler = (agent: Agent, request: AgentRequest) => AgentResponse | Promise<AgentResponse>;
+
+const uuid = '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})';
+const ok = { status: 200, body: { message: 'OK' } };
+
+/** First match wins. */
+export const routes: [method: string, path: RegExp, handler: Handler][] = [
+  ['GET', /^\/$/, () => ({ status: 200, body: { api_version: '1.0' } })],
+  ['GET', /^\/1\.0\/info$/, getInfo],
+  ['GET', /^\/1\.0\/details$/, getDetails],
+  ['GET', /^\/1\.0\/listeners$/, ({ loadBalancer }) => ({ status: 200, body: listListeners(loadBalancer) })],
+  ['DELETE', new RegExp(`^/1\\.0/(?:loadbalancer|listeners)/${uuid}$`), deleteLoadBalancer],
+  ['PUT', new RegExp(`^/1\\.0/loadbalancer/${uuid}/${uuid}/haproxy$`), putConfiguration],
+  ['GET', new RegExp(`^/1\\.0/loadbalancer/${uuid}/haproxy$`), getConfiguration],
+  ['PUT', new RegExp(`^/1\\.0/loadbalancer/${uuid}/(\\w+)$`), controlLoadBalancer],
+  ['POST', /^\/1\.0\/plug\/vip\/([0-9a-fA-F:.]+)$/, plugVip],
+];
+
+export const failure = (status: number, error: string): AgentResponse => ({
+  status,
+  body: { error, http_code: status },
+});
+
+async function getInfo({ settings, loadBalancer, haproxyVersion }: Agent): Promise<AgentResponse> {
+  return { status: 200, body: agentInfo(settings, loadBalancer, await haproxyVersion()) };
+}
+
+async function getDetails(agent: Agent): Promise<AgentResponse> {
+  const info = agentInfo(agent.settings, agent.loadBalancer, await agent.haproxyVersion());
+  return { status: 200, body: { ...info, ...(await agentDetails(agent.loadBalancer)) } };
+}
+
+async function deleteLoadBalancer({ loadBalancer }: Agent, { path }: AgentRequest): Promise<AgentResponse> {
+  await loadBalancer.remove(path[0]!);
+  return ok;
+}
+
+async function putConfiguration(agent: Agent, { path, headers, body }: AgentRequest): Promise<AgentResponse> {
+  const [amphoraId, loadBalancerId] = path as [string, string];
+  if (amphoraId !== agent.settings.amphora_id) return failure(404, `this is not amphora ${amphoraId}`);
+  const generation = Number(headers[configurationHeaders.generation] ?? Number.NaN);
+  const digest = createHash('sha256').update(body).digest('hex');
+  if (!Number.isSafeInteger(generation)) throw refused(`${configurationHeaders.generation} is missing or no number`);
+  if (headers[configurationHeaders.digest] !== digest) throw refused('the digest is not that of the body');
+  const candidate = { load_balancer_id: loadBalancerId, generation, digest, text: body };
+  const applied = await agent.loadBalancer.push(candidate);
+  return { status: 202, headers: { etag: md5(body) }, body: applied };
+}
+
+const refused = (message: string) => new ConfigurationRefused({ error: 'invalid', http_code: 400, message, lines: [] });
+
+function getConfiguration({ loadBalancer }: Agent, { path }: AgentRequest): AgentResponse {
+  const { current } = loadBalancer.store;
+  if (current?.load_balancer_id !== path[0]) throw new UnknownLoadBalancer(`No loadbalancer with UUID: ${path[0]}`);
+  const headers = { 'content-type': 'text/plain', etag: md5(current!.text) };
+  return { status: 200, headers, body: current!.text };
+}
+
+const md5 = (text: string) => createHash('md5').update(text).digest('hex');
+
+async function controlLoadBalancer({ loadBalancer }: Agent, { path }: AgentRequest): Promise<AgentResponse> {
+  const [id, action] = path as [string, string];
+  if (action !== 'start' && action !== 'stop' && action !== 'reload') {
+    return { status: 400, body: { message: 'Invalid Request', details: `Unknown action: ${action}` } };
+  }
+  await loadBalancer[action](id);
+  return { status: 202, body: { message: 'OK', details: `haproxy daemon for ${id}: ${action}` } };
+}
+
+async function plugVip({ loadBalancer }: Agent, { path, body }: AgentRequest): Promise<AgentResponse> {
+  const { load_balancer_id, epoch } = JSON.parse(body) as PlugVip;
+  if (!new RegExp(`^${uuid}$`).test(load_balancer_id) || !Number.isSafeInteger(epoch)) {
+    return failure(400, 'load_balancer_id and epoch are needed');
+  }
+  await loadBalancer.plug({ load_balancer_id, ip_address: path[0]!, epoch });
+  return { status: 202, body: { message: 'OK', details: `VIP ${path[0]} plugged` } };
+}

@@ -1,0 +1,71 @@
+// The HTTPS server in front of the routes: who may speak, how much, and how errors look on the wire.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { HaproxyFailed } from './haproxy-process.ts';
+import { Outdated, UnknownLoadBalancer } from './load-balancer.ts';
+import { log, textOf } from './log.ts';
+import { type Agent, type AgentResponse, failure, routes } from './routes.ts';
+import { isControlPlane, tlsOptions } from './tls.ts';
+import { ConfigurationRefused } from './validation.ts';
+
+const bodyLimitBytes = 8 * 1024 * 1024;
+
+class BodyTooLarge extends Error {
+  override readonly name = 'BodyTooLarge';
+}
+
+export function createAgentServer(agent: Agent): Server {
+  return createServer(tlsOptions(agent.settings), async (request, response) => {
+    const answer = await handle(agent, request).catch(translate);
+    send(response, answer);
+  });
+}
+
+async function handle(agent: Agent, request: IncomingMessage): Promise<AgentResponse> {
+  if (!isControlPlane(request.socket as TLSSocket, agent.settings.client_name)) {
+    return failure(403, 'the client certificate is not the control plane’s');
+  }
+  const path = (request.url ?? '/').split('?')[0]!;
+  for (const [method, pattern, handler] of routes) {
+    const match = method === request.method ? pattern.exec(path) : null;
+    if (!match) continue;
+    const body = await readBody(request);
+    return handler(agent, { path: match.slice(1), headers: request.headers, body });
+  }
+  return failure(404, `${request.method} ${path} not found`);
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = Number(request.headers['content-length'] ?? 0);
+  if (bytes > bodyLimitBytes) throw new BodyTooLarge('the body is larger than 8 MB');
+  bytes = 0;
+  for await (const chunk of request) {
+    bytes += chunk.length;
+    if (bytes > bodyLimitBytes) throw new BodyTooLarge('the body is larger than 8 MB');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function translate(error: unknown): AgentResponse {
+  const text = textOf(error);
+  if (error instanceof ConfigurationRefused) return { status: 400, body: error.rejection };
+  if (error instanceof Outdated) return failure(409, text);
+  // What is left of the body is not read, so the connection cannot be used again.
+  if (error instanceof BodyTooLarge) return { ...failure(413, text), headers: { connection: 'close' } };
+  if (error instanceof SyntaxError) return failure(400, text);
+  if (error instanceof UnknownLoadBalancer) {
+    return { status: 404, body: { message: 'Loadbalancer Not Found', details: text } };
+  }
+  const output = error instanceof HaproxyFailed ? error.output : undefined;
+  log('a request failed', { error: text, output });
+  return { status: 500, body: { message: text, details: output ?? '', http_code: 500 } };
+}
+
+function send(response: ServerResponse, { status, headers, body }: AgentResponse): void {
+  const isText = typeof body === 'string';
+  response.writeHead(status, { ...(isText ? {} : { 'content-type': 'application/json' }), ...headers });
+  response.end(isText ? body : JSON.stringify(body));
+}

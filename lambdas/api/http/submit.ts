@@ -1,0 +1,67 @@
+// What every write does once it is judged: accept it in one transaction, set the work going, tell what changed.
+import { announceTransitions } from '../../controller/announce.ts';
+import { requestWhatIsPending } from '../../controller/requests.ts';
+import { ApiError, notFound } from '../../domain/errors.ts';
+import type { QuotaLimits } from '../../domain/quota.ts';
+import type { ChildKind, ChildRows, Skeleton } from '../../domain/tree.ts';
+import { type AcceptedChange, type ChangePolicy, changeTree, type TreeChange } from '../../repositories/changes.ts';
+import { readPointer } from '../../repositories/trees.ts';
+import type { Config } from '../../runtime/config.ts';
+import type { ApiRequest } from '../../runtime/http/request.ts';
+
+export const quotaDefaults = (config: Config): QuotaLimits => ({
+  loadbalancer: config.quota_load_balancer,
+  listener: config.quota_listener,
+  member: config.quota_member,
+  pool: config.quota_pool,
+  healthmonitor: config.quota_health_monitor,
+  l7policy: config.quota_l7policy,
+  l7rule: config.quota_l7rule,
+});
+
+export const policyOf = (config: Config): ChangePolicy => ({
+  conflict_policy: config.conflict_policy,
+  operation_timeout_ms: config.operation_timeout_ms,
+  quotas: quotaDefaults(config),
+});
+
+/** @param decide may throw; the caller is authorized for the load balancer's project before it is asked */
+export async function submit(
+  request: ApiRequest,
+  loadBalancerId: string,
+  decide: (skeleton: Skeleton) => TreeChange | Promise<TreeChange>,
+): Promise<AcceptedChange> {
+  const { services } = request;
+  const accepted = await changeTree(services, policyOf(services.config), loadBalancerId, (skeleton) => {
+    request.authorize(skeleton.loadBalancer.project_id);
+    return decide(skeleton);
+  });
+  await Promise.all([
+    requestWhatIsPending(services, accepted.loadBalancer),
+    announceTransitions(services, accepted.loadBalancer, accepted.transitions),
+  ]);
+  return accepted;
+}
+
+/** The load balancer a child belongs to. @throws ApiError 404 in the child's own words */
+export async function loadBalancerOf(
+  request: ApiRequest,
+  kind: ChildKind,
+  title: string,
+  id: string,
+  shape: 'fault' | 'http' = 'fault',
+): Promise<string> {
+  const pointer = await readPointer(request.services.table, id);
+  if (pointer?.kind === kind) return pointer.load_balancer_id;
+  throw shape === 'fault' ? notFound(title, id) : new ApiError(404, `${title} ${id} not found.`, { shape });
+}
+
+/** Octavia's rows that are being deleted take no writes. */
+export function refuseWhileDeleting(title: string, row: { id: string; provisioning_status: string }): void {
+  if (row.provisioning_status === 'PENDING_DELETE') {
+    throw new ApiError(409, `${title} ${row.id} is immutable and cannot be updated.`);
+  }
+}
+
+export const rowWritten = <K extends ChildKind>(accepted: AcceptedChange, _kind: K, id: string): ChildRows[K] =>
+  accepted.rows.get(id) as ChildRows[K];

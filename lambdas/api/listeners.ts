@@ -1,0 +1,162 @@
+// The listeners resource.
+import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
+import { type ListenerRow, listener, listenerResponse, mayUsePool, portClass } from '../domain/listener.ts';
+import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
+import { timestamp } from '../domain/time.ts';
+import type { Child, Skeleton } from '../domain/tree.ts';
+import type { Claim } from '../repositories/changes.ts';
+import { readStatistics, sumOf } from '../repositories/health.ts';
+import { portKey } from '../repositories/keys.ts';
+import { readAll, readChild, readLoadBalancer } from '../repositories/trees.ts';
+import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
+import { listBody, withFields } from './http/lists.ts';
+import { scalarNames } from './http/names.ts';
+import { listedProject } from './http/policy.ts';
+import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
+
+type ListenerAttributes = Created<typeof listener.attributes>;
+
+/** What a listener's row is made of, wherever it was described. */
+export function newListener(
+  attributes: ListenerAttributes,
+  owner: { id: string; project_id: string },
+  id: string,
+  now: number,
+): ListenerRow {
+  const { loadbalancer_id: _lb, project_id: _project, default_pool: _pool, l7policies: _policies, ...own } = attributes;
+  return {
+    ...own,
+    id,
+    load_balancer_id: owner.id,
+    project_id: owner.project_id,
+    provisioning_status: 'PENDING_CREATE',
+    operating_status: 'OFFLINE',
+    created_at: timestamp(now),
+    updated_at: null,
+    generation: 0,
+  };
+}
+
+/** A port belongs to one listener per load balancer and transport protocol. */
+export const portClaim = (row: ListenerRow): Claim => ({
+  key: portKey(row.load_balancer_id, portClass(row.protocol), row.protocol_port),
+  refusal: conflict(
+    `Another Listener on this Load Balancer is already using protocol ${row.protocol} and protocol_port ${row.protocol_port}`,
+  ),
+});
+
+/** The pool that is to be the listener's default. @throws ApiError 404, 400 */
+function defaultPool(
+  skeleton: Skeleton,
+  protocol: ListenerRow['protocol'],
+  poolId: string | null | undefined,
+): Child[] {
+  if (poolId === null || poolId === undefined) return [];
+  const pool = skeleton.pools.find((one) => one.id === poolId && one.provisioning_status !== 'PENDING_DELETE');
+  if (pool === undefined) throw notFound('Pool', poolId);
+  refuseMismatch(protocol, pool.protocol);
+  return [{ kind: 'pool', row: pool }];
+}
+
+export function refuseMismatch(listenerProtocol: ListenerRow['protocol'], poolProtocol: string): void {
+  if (mayUsePool(listenerProtocol, poolProtocol)) return;
+  throw invalid(`The pool protocol '${poolProtocol}' is invalid while the listener protocol is '${listenerProtocol}'.`);
+}
+
+async function create(request: ApiRequest): Promise<ApiResponse> {
+  const { services } = request;
+  const attributes = parseCreate(listener, rootOf(listener, request.body));
+  if (attributes.default_pool !== null || attributes.l7policies.length > 0) {
+    throw invalid('default_pool and l7policies are taken only within a load balancer that is created with them');
+  }
+  const id = services.newId();
+  const accepted = await submit(request, attributes.loadbalancer_id, (skeleton) => {
+    const row = newListener(attributes, skeleton.loadBalancer, id, services.clock.now());
+    defaultPool(skeleton, row.protocol, row.default_pool_id);
+    return {
+      create: [{ kind: 'listener', row }],
+      claims: [portClaim(row)],
+      quota: { listener: 1 },
+      loadBalancer: { listener_ids: [...skeleton.loadBalancer.listener_ids, id] },
+    };
+  });
+  return { status: 201, body: { listener: listenerResponse(rowWritten(accepted, 'listener', id)) } };
+}
+
+async function found(request: ApiRequest): Promise<ListenerRow> {
+  const id = param(request, 'listener_id');
+  const row = await readChild(request.services.table, 'listener', id);
+  if (row === undefined) throw notFound('Listener', id);
+  request.authorize(row.project_id);
+  return row;
+}
+
+const show = async (request: ApiRequest): Promise<ApiResponse> => ({
+  status: 200,
+  body: { listener: withFields(request, listenerResponse(await found(request))) },
+});
+
+/** Of a skeleton: the listener a write is about. */
+function listenerIn(skeleton: Skeleton, id: string): Child<'listener'> {
+  const row = skeleton.listeners.find((one) => one.id === id);
+  if (row === undefined) throw notFound('Listener', id);
+  return { kind: 'listener', row };
+}
+
+async function update(request: ApiRequest): Promise<ApiResponse> {
+  const id = param(request, 'listener_id');
+  const loadBalancerId = await loadBalancerOf(request, 'listener', 'Listener', id);
+  const set = parseUpdate(listener, rootOf(listener, request.body));
+  const accepted = await submit(request, loadBalancerId, (skeleton) => {
+    const child = listenerIn(skeleton, id);
+    refuseWhileDeleting('Listener', child.row);
+    defaultPool(skeleton, child.row.protocol, set.default_pool_id);
+    return { update: [{ child, set }] };
+  });
+  return { status: 200, body: { listener: listenerResponse(rowWritten(accepted, 'listener', id)) } };
+}
+
+async function remove(request: ApiRequest): Promise<ApiResponse> {
+  const id = param(request, 'listener_id');
+  const loadBalancerId = await loadBalancerOf(request, 'listener', 'Listener', id);
+  await submit(request, loadBalancerId, (skeleton) => {
+    const child = listenerIn(skeleton, id);
+    refuseWhileDeleting('Listener', child.row);
+    // The port is free from now on: a listener that takes it is applied after this one is gone.
+    return { remove: [child], releases: [portClaim(child.row).key] };
+  });
+  return { status: 204 };
+}
+
+async function list(request: ApiRequest): Promise<ApiResponse> {
+  const rows = await readAll<ListenerRow>(request.services.table, 'listener', listedProject(request));
+  const hidden = (row: ListenerRow) => ({ loadbalancer_id: row.load_balancer_id });
+  return {
+    status: 200,
+    body: listBody(request, {
+      plural: 'listeners',
+      rows,
+      show: listenerResponse,
+      hidden,
+      known: scalarNames(listener),
+    }),
+  };
+}
+
+async function statistics(request: ApiRequest): Promise<ApiResponse> {
+  const row = await found(request);
+  const loadBalancer = await readLoadBalancer(request.services.table, row.load_balancer_id);
+  if (loadBalancer === undefined) throw new ApiError(404, `Listener ${row.id} not found.`);
+  const all = await readStatistics(request.services.table, loadBalancer.id, loadBalancer.amphora_ids);
+  const own = all.get(row.id);
+  return { status: 200, body: { stats: sumOf(own ? [own] : []) } };
+}
+
+export const routes = {
+  'GET /v2.0/lbaas/listeners': list,
+  'POST /v2.0/lbaas/listeners': create,
+  'GET /v2.0/lbaas/listeners/{listener_id}': show,
+  'PUT /v2.0/lbaas/listeners/{listener_id}': update,
+  'DELETE /v2.0/lbaas/listeners/{listener_id}': remove,
+  'GET /v2.0/lbaas/listeners/{listener_id}/stats': statistics,
+} satisfies Routes;

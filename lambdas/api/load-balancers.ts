@@ -1,0 +1,219 @@
+// The load balancers resource.
+import { announceTransitions } from '../controller/announce.ts';
+import { requestWhatIsPending } from '../controller/requests.ts';
+import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
+import { type LoadBalancerRow, loadBalancer, loadBalancerResponse } from '../domain/load-balancer.ts';
+import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
+import { statusTree } from '../domain/status-tree.ts';
+import { timestamp } from '../domain/time.ts';
+import type { Vip } from '../drivers/network/network-driver.ts';
+import { createLoadBalancer } from '../repositories/creations.ts';
+import { readStatistics, sumOf } from '../repositories/health.ts';
+import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
+import { readAll, readLoadBalancer, readTree } from '../repositories/trees.ts';
+import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
+import { asBoolean, listBody, withFields } from './http/lists.ts';
+import { scalarNames } from './http/names.ts';
+import { listedProject } from './http/policy.ts';
+import { quotaDefaults, submit } from './http/submit.ts';
+import { graphChildren, graphExpanded, graphOf, graphQuota } from './load-balancer-graph.ts';
+
+type Attributes = Created<typeof loadBalancer.attributes>;
+
+/** `octavia` is an old name of the amphora provider. @throws ApiError 400 */
+function providerOf({ provider }: Attributes): string {
+  const name = provider ?? 'amphora';
+  if (name !== 'amphora' && name !== 'octavia') throw new ApiError(400, `Provider '${name}' is not enabled.`);
+  return name;
+}
+
+/** @throws ApiError 400 without any project, 403 for one that is not the caller's */
+function projectOf(request: ApiRequest, { project_id }: Attributes): string {
+  const project = project_id ?? request.caller?.project_id ?? null;
+  if (project === null) throw invalid('Missing project ID in request where one is required.');
+  request.authorize(project);
+  return project;
+}
+
+function newLoadBalancer(
+  request: ApiRequest,
+  attributes: Attributes,
+  id: string,
+  projectId: string,
+): Omit<LoadBalancerRow, keyof Vip> {
+  const { config, clock, newId } = request.services;
+  const { listeners: _l, pools: _p, project_id: _o, ...own } = attributes;
+  const now = clock.now();
+  return {
+    ...own,
+    id,
+    load_balancer_id: id,
+    project_id: projectId,
+    provider: providerOf(attributes),
+    topology: config.topology,
+    provisioning_status: 'PENDING_CREATE',
+    operating_status: 'OFFLINE',
+    created_at: timestamp(now),
+    updated_at: null,
+    generation: 1,
+    applied_generation: 0,
+    vip_epoch: 0,
+    listener_ids: [],
+    pool_ids: [],
+    amphora_ids: [],
+    candidates: [],
+    intents: [],
+    operation: operationOf('create', newId(), now, config.operation_timeout_ms),
+    lease: null,
+  };
+}
+
+async function create(request: ApiRequest): Promise<ApiResponse> {
+  const { services } = request;
+  const attributes = parseCreate(loadBalancer, rootOf(loadBalancer, request.body));
+  const projectId = projectOf(request, attributes);
+  if (!attributes.vip_port_id && !attributes.vip_network_id && !attributes.vip_subnet_id) {
+    throw invalid('VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.');
+  }
+  const id = services.newId();
+  const draft = newLoadBalancer(request, attributes, id, projectId);
+  const graph = await graphOf(request, attributes.listeners, attributes.pools, draft);
+  const vip = await services.network.allocateVip({
+    load_balancer_id: id,
+    project_id: projectId,
+    address: attributes.vip_address,
+    port_id: attributes.vip_port_id,
+    subnet_id: attributes.vip_subnet_id,
+    network_id: attributes.vip_network_id,
+  });
+  const row: LoadBalancerRow = {
+    ...draft,
+    ...vip,
+    listener_ids: graph.listeners.map((one) => one.id),
+    pool_ids: graph.pools.map((one) => one.row.id),
+  };
+  try {
+    await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
+  } catch (error) {
+    // Nothing knows of the address but this request; the sweep finds it should this fail too.
+    await services.network.releaseVip(id, vip);
+    throw error;
+  }
+  await Promise.all([
+    requestWhatIsPending(services, row),
+    announceTransitions(services, row, [{ kind: 'loadbalancer', id, from: null, to: 'PENDING_CREATE' }]),
+  ]);
+  return { status: 201, body: { loadbalancer: { ...loadBalancerResponse(row), ...graphExpanded(graph, row) } } };
+}
+
+async function found(request: ApiRequest): Promise<LoadBalancerRow> {
+  const id = param(request, 'loadbalancer_id');
+  const row = await readLoadBalancer(request.services.table, id);
+  if (row === undefined) throw notFound('Load Balancer', id);
+  request.authorize(row.project_id);
+  return row;
+}
+
+const show = async (request: ApiRequest): Promise<ApiResponse> => ({
+  status: 200,
+  body: { loadbalancer: withFields(request, loadBalancerResponse(await found(request))) },
+});
+
+async function list(request: ApiRequest): Promise<ApiResponse> {
+  const rows = await readAll<LoadBalancerRow>(request.services.table, 'loadbalancer', listedProject(request));
+  return {
+    status: 200,
+    body: listBody(request, {
+      plural: 'loadbalancers',
+      rows,
+      show: loadBalancerResponse,
+      known: scalarNames(loadBalancer),
+    }),
+  };
+}
+
+/** Octavia's words for a load balancer that is busy itself, other than for one whose child is to be changed. */
+const busy = ({ id, provisioning_status }: LoadBalancerRow) =>
+  conflict(`Invalid state ${provisioning_status} of loadbalancer resource ${id}`);
+
+async function update(request: ApiRequest): Promise<ApiResponse> {
+  const row = await found(request);
+  const set = parseUpdate(loadBalancer, rootOf(loadBalancer, request.body));
+  const isStrict = request.services.config.conflict_policy === 'strict';
+  const now = timestamp(request.services.clock.now());
+  const accepted = await submit(request, row.id, (skeleton) => {
+    if (isStrict && skeleton.loadBalancer.provisioning_status !== 'ACTIVE') throw busy(skeleton.loadBalancer);
+    return { loadBalancer: { ...set, updated_at: now } };
+  });
+  return { status: 200, body: { loadbalancer: loadBalancerResponse(accepted.loadBalancer) } };
+}
+
+/** Asks for an operation on the load balancer as a whole, which takes the place of what was asked for before. */
+async function requestWhole(
+  request: ApiRequest,
+  id: string,
+  kind: 'delete' | 'failover',
+  judge: (row: LoadBalancerRow) => void,
+): Promise<void> {
+  const { services } = request;
+  const operation = operationOf(kind, services.newId(), services.clock.now(), services.config.operation_timeout_ms);
+  const to = kind === 'delete' ? ('PENDING_DELETE' as const) : ('PENDING_UPDATE' as const);
+  const change = await changeLoadBalancer(services, id, (row) => {
+    judge(row);
+    return { provisioning_status: to, operation };
+  });
+  if (change === undefined) throw notFound('Load Balancer', id);
+  const { before, after } = change;
+  await Promise.all([
+    requestWhatIsPending(services, after),
+    announceTransitions(services, after, [{ kind: 'loadbalancer', id, from: before.provisioning_status, to }]),
+  ]);
+}
+
+async function remove(request: ApiRequest): Promise<ApiResponse> {
+  const row = await found(request);
+  const isCascade = asBoolean(request.query.get('cascade') ?? 'false');
+  const isStrict = request.services.config.conflict_policy === 'strict';
+  await requestWhole(request, row.id, 'delete', (now) => {
+    const isSettled = now.provisioning_status === 'ACTIVE' || now.provisioning_status === 'ERROR';
+    if (now.provisioning_status === 'PENDING_DELETE' || (isStrict && !isSettled)) throw busy(now);
+    const hasChildren = now.listener_ids.length + now.pool_ids.length > 0;
+    if (hasChildren && !isCascade) throw invalid(`Cannot delete Load Balancer ${now.id} - it has children`);
+  });
+  return { status: 204 };
+}
+
+async function failover(request: ApiRequest): Promise<ApiResponse> {
+  const row = await found(request);
+  await requestWhole(request, row.id, 'failover', (now) => {
+    const isQueued = now.operation?.kind === 'update' && request.services.config.conflict_policy === 'queue';
+    if (now.provisioning_status !== 'ACTIVE' && now.provisioning_status !== 'ERROR' && !isQueued) throw busy(now);
+  });
+  return { status: 202 };
+}
+
+async function status(request: ApiRequest): Promise<ApiResponse> {
+  const id = param(request, 'loadbalancer_id');
+  const tree = await readTree(request.services.table, id);
+  if (tree === undefined) throw notFound('Load Balancer', id);
+  request.authorize(tree.loadBalancer.project_id);
+  return { status: 200, body: { statuses: statusTree(tree) } };
+}
+
+async function statistics(request: ApiRequest): Promise<ApiResponse> {
+  const row = await found(request);
+  const byListener = await readStatistics(request.services.table, row.id, row.amphora_ids);
+  return { status: 200, body: { stats: sumOf(byListener.values()) } };
+}
+
+export const routes = {
+  'GET /v2.0/lbaas/loadbalancers': list,
+  'POST /v2.0/lbaas/loadbalancers': create,
+  'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}': show,
+  'PUT /v2.0/lbaas/loadbalancers/{loadbalancer_id}': update,
+  'DELETE /v2.0/lbaas/loadbalancers/{loadbalancer_id}': remove,
+  'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/status': status,
+  'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/statuses': status,
+  'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/stats': statistics,
+  'PUT /v2.0/lbaas/loadbalancers/{loadbalancer_id}/failover': failover,
+} satisfies Routes;

@@ -1,0 +1,182 @@
+// The pools resource.
+import { conflict, invalid, notFound } from '../domain/errors.ts';
+import { type PoolRow, pool, poolResponse } from '../domain/pool.ts';
+import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
+import { timestamp } from '../domain/time.ts';
+import { type Child, listenersUsing, type Skeleton } from '../domain/tree.ts';
+import { readAll, readMembers, readSkeleton } from '../repositories/trees.ts';
+import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
+import { listBody, withFields } from './http/lists.ts';
+import { scalarNames } from './http/names.ts';
+import { listedProject } from './http/policy.ts';
+import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
+import { refuseMismatch } from './listeners.ts';
+
+type PoolAttributes = Created<typeof pool.attributes>;
+
+export function newPool(
+  attributes: PoolAttributes,
+  owner: { id: string; project_id: string },
+  id: string,
+  now: number,
+): PoolRow {
+  const { loadbalancer_id: _lb, listener_id: _l, project_id: _p, healthmonitor: _h, members: _m, ...own } = attributes;
+  return {
+    ...own,
+    id,
+    load_balancer_id: owner.id,
+    project_id: owner.project_id,
+    provisioning_status: 'PENDING_CREATE',
+    operating_status: 'OFFLINE',
+    created_at: timestamp(now),
+    updated_at: null,
+    generation: 0,
+    healthmonitor_id: null,
+  };
+}
+
+/** The pool as a skeleton knows it. @param memberIds empty right after it was created */
+export const shownPool = (skeleton: Skeleton, row: PoolRow, memberIds: string[]) =>
+  poolResponse(
+    row,
+    listenersUsing(skeleton, row.id).map(({ id }) => id),
+    memberIds,
+  );
+
+/** Listeners that send to the pool change with it. */
+export const touchedListeners = (skeleton: Skeleton, poolId: string): { child: Child }[] =>
+  listenersUsing(skeleton, poolId).map((row) => ({ child: { kind: 'listener', row } }));
+
+/** The pool of a skeleton that a write is about. @throws ApiError 404 */
+export function poolIn(skeleton: Skeleton, id: string): Child<'pool'> {
+  const row = skeleton.pools.find((one) => one.id === id);
+  if (row === undefined) throw notFound('Pool', id);
+  return { kind: 'pool', row };
+}
+
+/** The listener whose default pool a new pool is to be. @throws ApiError 404, 409, 400 */
+function targetListener(skeleton: Skeleton, attributes: PoolAttributes): Child<'listener'> | undefined {
+  if (attributes.listener_id === null) return undefined;
+  const row = skeleton.listeners.find((one) => one.id === attributes.listener_id);
+  if (row === undefined) throw notFound('Listener', attributes.listener_id);
+  if (row.default_pool_id !== null) throw conflict('This listener already has a default pool');
+  refuseMismatch(row.protocol, attributes.protocol);
+  return { kind: 'listener', row };
+}
+
+async function targetLoadBalancer(
+  request: ApiRequest,
+  { loadbalancer_id, listener_id }: PoolAttributes,
+): Promise<string> {
+  if (loadbalancer_id !== null) return loadbalancer_id;
+  if (listener_id === null) throw invalid('Must provide at least one of: loadbalancer_id, listener_id');
+  return loadBalancerOf(request, 'listener', 'Listener', listener_id);
+}
+
+async function create(request: ApiRequest): Promise<ApiResponse> {
+  const { services } = request;
+  const attributes = parseCreate(pool, rootOf(pool, request.body));
+  if (attributes.healthmonitor !== null || attributes.members.length > 0) {
+    throw invalid('healthmonitor and members are taken only within a load balancer that is created with them');
+  }
+  const id = services.newId();
+  let listenerIds: string[] = [];
+  const accepted = await submit(request, await targetLoadBalancer(request, attributes), (skeleton) => {
+    const row = newPool(attributes, skeleton.loadBalancer, id, services.clock.now());
+    const listener = targetListener(skeleton, attributes);
+    listenerIds = listener ? [listener.row.id] : [];
+    return {
+      create: [{ kind: 'pool', row }],
+      touch: listener ? [{ child: listener, set: { default_pool_id: id } }] : [],
+      quota: { pool: 1 },
+      loadBalancer: { pool_ids: [...skeleton.loadBalancer.pool_ids, id] },
+    };
+  });
+  return { status: 201, body: { pool: poolResponse(rowWritten(accepted, 'pool', id), listenerIds, []) } };
+}
+
+async function show(request: ApiRequest): Promise<ApiResponse> {
+  const id = param(request, 'pool_id');
+  const { table } = request.services;
+  const loadBalancerId = await loadBalancerOf(request, 'pool', 'Pool', id);
+  const [skeleton, members] = await Promise.all([
+    readSkeleton(table, loadBalancerId),
+    readMembers(table, loadBalancerId, id),
+  ]);
+  if (skeleton === undefined) throw notFound('Pool', id);
+  const { row } = poolIn(skeleton, id);
+  request.authorize(row.project_id);
+  const shown = shownPool(
+    skeleton,
+    row,
+    members.map((member) => member.id),
+  );
+  return { status: 200, body: { pool: withFields(request, shown) } };
+}
+
+async function update(request: ApiRequest): Promise<ApiResponse> {
+  const id = param(request, 'pool_id');
+  const loadBalancerId = await loadBalancerOf(request, 'pool', 'Pool', id);
+  const set = parseUpdate(pool, rootOf(pool, request.body));
+  let skeleton: Skeleton | undefined;
+  const accepted = await submit(request, loadBalancerId, (read) => {
+    skeleton = read;
+    const child = poolIn(read, id);
+    refuseWhileDeleting('Pool', child.row);
+    return { update: [{ child, set }], touch: touchedListeners(read, id) };
+  });
+  const members = await readMembers(request.services.table, loadBalancerId, id);
+  const shown = shownPool(
+    skeleton!,
+    rowWritten(accepted, 'pool', id),
+    members.map((member) => member.id),
+  );
+  return { status: 200, body: { pool: shown } };
+}
+
+/** Members and the monitor go with the pool; listeners that sent to it send nowhere. */
+async function remove(request: ApiRequest): Promise<ApiResponse> {
+  const id = param(request, 'pool_id');
+  const loadBalancerId = await loadBalancerOf(request, 'pool', 'Pool', id);
+  await submit(request, loadBalancerId, (skeleton) => {
+    const child = poolIn(skeleton, id);
+    refuseWhileDeleting('Pool', child.row);
+    const touch = touchedListeners(skeleton, id).map((one) => ({ ...one, set: { default_pool_id: null } }));
+    return { remove: [child], touch };
+  });
+  return { status: 204 };
+}
+
+async function list(request: ApiRequest): Promise<ApiResponse> {
+  const { table } = request.services;
+  const rows = await readAll<PoolRow>(table, 'pool', listedProject(request));
+  const skeletons = await skeletonsOf(request, rows);
+  const members = new Map(
+    await Promise.all(
+      rows.map(
+        async (row) => [row.id, (await readMembers(table, row.load_balancer_id, row.id)).map(({ id }) => id)] as const,
+      ),
+    ),
+  );
+  const show = (row: PoolRow) => {
+    const skeleton = skeletons.get(row.load_balancer_id);
+    return skeleton ? shownPool(skeleton, row, members.get(row.id) ?? []) : poolResponse(row, [], []);
+  };
+  const hidden = (row: PoolRow) => ({ loadbalancer_id: row.load_balancer_id, healthmonitor_id: row.healthmonitor_id });
+  const known = scalarNames(pool, ['healthmonitor_id']);
+  return { status: 200, body: listBody(request, { plural: 'pools', rows, show, hidden, known }) };
+}
+
+async function skeletonsOf(request: ApiRequest, rows: PoolRow[]): Promise<Map<string, Skeleton>> {
+  const ids = [...new Set(rows.map((row) => row.load_balancer_id))];
+  const read = await Promise.all(ids.map((id) => readSkeleton(request.services.table, id)));
+  return new Map(read.filter((one) => one !== undefined).map((one) => [one.loadBalancer.id, one]));
+}
+
+export const routes = {
+  'GET /v2.0/lbaas/pools': list,
+  'POST /v2.0/lbaas/pools': create,
+  'GET /v2.0/lbaas/pools/{pool_id}': show,
+  'PUT /v2.0/lbaas/pools/{pool_id}': update,
+  'DELETE /v2.0/lbaas/pools/{pool_id}': remove,
+} satisfies Routes;

@@ -1,0 +1,52 @@
+// Asks for an amphora to be replaced: by the health manager, news of its machine, or an administrator.
+import type { AmphoraRow } from '../domain/amphora.ts';
+import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import { readAmphora } from '../repositories/amphorae.ts';
+import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
+import type { Services } from '../runtime/services.ts';
+import { announceTransitions } from './announce.ts';
+import { removeAmphora } from './removal.ts';
+import { requestOperation } from './requests.ts';
+
+/** Whoever works on the load balancer now is let finish; whoever asked asks again. */
+function takesFailover(row: LoadBalancerRow, amphoraId: string, now: number): boolean {
+  if (!row.amphora_ids.includes(amphoraId)) return false;
+  if (row.lease !== null && row.lease.until > now) return false;
+  if (row.provisioning_status === 'PENDING_DELETE') return false;
+  return row.operation === null || row.operation.kind === 'update';
+}
+
+/** An amphora nobody owns is not replaced but ended; the pool of spares is filled up by housekeeping. */
+async function isOwned(services: Services, row: AmphoraRow): Promise<boolean> {
+  if (row.load_balancer_id !== null) return true;
+  if (row.status === 'READY') await removeAmphora(services, row);
+  return false;
+}
+
+/**
+ * Asks for one amphora to be replaced.
+ * @returns whether a failover was asked for now
+ */
+export async function requestFailover(services: Services, amphoraId: string): Promise<boolean> {
+  const amphora = await readAmphora(services.table, amphoraId);
+  if (amphora === undefined || !(await isOwned(services, amphora))) return false;
+  const { clock, config, newId } = services;
+  const operation = operationOf('failover', newId(), clock.now(), config.operation_timeout_ms, amphoraId);
+  const change = await changeLoadBalancer(services, amphora.load_balancer_id!, (row) =>
+    takesFailover(row, amphoraId, clock.now()) ? { provisioning_status: 'PENDING_UPDATE', operation } : undefined,
+  );
+  if (change === undefined) return false;
+  const { before, after } = change;
+  await requestOperation(services, after);
+  if (before.provisioning_status !== after.provisioning_status) {
+    const { id } = after;
+    const transition = {
+      kind: 'loadbalancer' as const,
+      id,
+      from: before.provisioning_status,
+      to: after.provisioning_status,
+    };
+    await announceTransitions(services, after, [transition]);
+  }
+  return true;
+}

@@ -1,0 +1,52 @@
+// Sets work going: a configuration to be applied, a flow to be started. A message that is lost costs time, not work: the row of
+// the load balancer says what is wanted, and the reconciler reads it.
+import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import type { Services } from '../runtime/services.ts';
+
+type Requester = Pick<Services, 'queue' | 'logger'>;
+
+async function sent(services: Requester, what: string, send: Promise<void>): Promise<void> {
+  try {
+    await send;
+  } catch (error) {
+    services.logger.warn(`${what} was not sent; the reconciler will find it`, { error });
+  }
+}
+
+export interface ApplyMessage {
+  load_balancer_id: string;
+  generation: number;
+}
+
+export interface OperationMessage {
+  load_balancer_id: string;
+  operation_id: string;
+}
+
+export function requestApply(services: Requester, { id, generation, operation }: LoadBalancerRow): Promise<void> {
+  const body: ApplyMessage = { load_balancer_id: id, generation };
+  // What the reconciler asks for again must not be dropped as a repetition.
+  const deduplication = `${id}-${generation}-${operation?.attempts ?? 0}`;
+  return sent(
+    services,
+    'configuration to apply',
+    services.queue.send('work', { group: id, deduplication, body: { ...body } }),
+  );
+}
+
+export function requestOperation(services: Requester, { id, operation }: LoadBalancerRow, again = ''): Promise<void> {
+  if (operation === null) return Promise.resolve();
+  const body: OperationMessage = { load_balancer_id: id, operation_id: operation.id };
+  const deduplication = `${operation.id}-${operation.attempts}${again}`;
+  return sent(
+    services,
+    operation.kind,
+    services.queue.send('operations', { group: id, deduplication, body: { ...body } }),
+  );
+}
+
+/** Whatever a PENDING load balancer waits for. @param again distinguishes the same request made once more */
+export function requestWhatIsPending(services: Requester, row: LoadBalancerRow, again = ''): Promise<void> {
+  if (row.operation === null) return Promise.resolve();
+  return row.operation.kind === 'update' ? requestApply(services, row) : requestOperation(services, row, again);
+}

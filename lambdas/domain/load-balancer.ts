@@ -1,0 +1,112 @@
+// Load balancers: the root of every tree, and what the control plane remembers about its work on one.
+import { boolean, ipAddress, listOf, nested, tags, text, uuid } from './attribute-types.ts';
+import { type Created, resource } from './resource.ts';
+import { owner, type Row, refs } from './row.ts';
+import type { AmphoraRole } from './statuses.ts';
+
+export const loadBalancer = resource({
+  root: 'loadbalancer',
+  plural: 'loadbalancers',
+  argument: 'load_balancer',
+  title: 'Load Balancer',
+  attributes: {
+    name: { type: text(), on: 'create+update', default: '' },
+    description: { type: text(), on: 'create+update', default: '' },
+    admin_state_up: { type: boolean(), on: 'create+update', default: true },
+    vip_address: { type: ipAddress(), on: 'create' },
+    vip_port_id: { type: uuid(), on: 'create' },
+    vip_subnet_id: { type: uuid(), on: 'create' },
+    vip_network_id: { type: uuid(), on: 'create' },
+    project_id: { type: text(36), on: 'create' },
+    provider: { type: text(64), on: 'create' },
+    listeners: { type: listOf(nested()), on: 'create', default: [] },
+    pools: { type: listOf(nested()), on: 'create', default: [] },
+    tags: { type: tags(), on: 'create+update', default: [] },
+  },
+});
+
+export type OperationKind = 'create' | 'update' | 'delete' | 'failover';
+
+/** What a PENDING load balancer waits for, and until when. */
+export interface PendingOperation {
+  kind: OperationKind;
+  /** Mints the names of executions, so that a second start of the same operation is the same execution. */
+  id: string;
+  /** Milliseconds since the epoch. */
+  requested_at: number;
+  deadline: number;
+  /** Times the reconciler has set it going again. */
+  attempts: number;
+  /** Only this amphora is replaced. */
+  amphora_id?: string;
+}
+
+/** The flow that works on the load balancer now; others leave their hands off it. */
+export interface Lease {
+  flow: string;
+  execution: string;
+  /** Milliseconds since the epoch. */
+  until: number;
+}
+
+/** An amphora on its way to a load balancer: recorded before it is made, so that whatever was made can be found and undone. */
+export interface Candidate {
+  operation_id: string;
+  role: AmphoraRole;
+  amphora_id: string;
+  is_spare: boolean;
+}
+
+type Attributes = Created<typeof loadBalancer.attributes>;
+export interface LoadBalancerRow
+  extends Omit<Row, 'load_balancer_id'>,
+    Omit<Attributes, 'listeners' | 'pools' | 'project_id'> {
+  load_balancer_id: string;
+  vip_address: string;
+  vip_port_id: string;
+  vip_subnet_id: string;
+  vip_network_id: string;
+  provider: string;
+  topology: 'SINGLE' | 'ACTIVE_STANDBY';
+  listener_ids: string[];
+  pool_ids: string[];
+  amphora_ids: string[];
+  candidates: Candidate[];
+  /** Generation all amphorae run. */
+  applied_generation: number;
+  /** Raised before each move of the VIP: the highest alone counts. */
+  vip_epoch: number;
+  operation: PendingOperation | null;
+  lease: Lease | null;
+  /** Large batches that were accepted and are being written, oldest first. */
+  intents: string[];
+}
+
+/** The load balancer as GET and lists show it. */
+export function loadBalancerResponse(row: LoadBalancerRow) {
+  return {
+    id: row.id,
+    name: row.name,
+    description: row.description,
+    provisioning_status: row.provisioning_status,
+    operating_status: row.operating_status,
+    admin_state_up: row.admin_state_up,
+    ...owner(row),
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+    vip_address: row.vip_address,
+    vip_port_id: row.vip_port_id,
+    vip_subnet_id: row.vip_subnet_id,
+    vip_network_id: row.vip_network_id,
+    vip_sg_ids: [],
+    additional_vips: [],
+    listeners: refs(row.listener_ids),
+    pools: refs(row.pool_ids),
+    provider: row.provider,
+    flavor_id: null,
+    vip_qos_policy_id: null,
+    tags: row.tags,
+    availability_zone: null,
+    vip_vnic_type: 'normal',
+  };
+}

@@ -1,0 +1,63 @@
+// Members: the hosts a pool sends to.
+import { boolean, integer, ipAddress, tags, text, uuid } from './attribute-types.ts';
+import { ApiError, invalid } from './errors.ts';
+import { type Created, resource } from './resource.ts';
+import { owner, type Row } from './row.ts';
+
+const port = () => integer(1, 65_535);
+
+export const member = resource({
+  root: 'member',
+  plural: 'members',
+  argument: 'member_',
+  title: 'Member',
+  attributes: {
+    address: { type: ipAddress(), on: 'create', required: true },
+    protocol_port: { type: port(), on: 'create', required: true },
+    subnet_id: { type: uuid(), on: 'create' },
+    project_id: { type: text(36), on: 'create' },
+    name: { type: text(), on: 'create+update', default: '' },
+    admin_state_up: { type: boolean(), on: 'create+update', default: true },
+    weight: { type: integer(0, 256), on: 'create+update', default: 1 },
+    backup: { type: boolean(), on: 'create+update', default: false },
+    monitor_port: { type: port(), on: 'create+update' },
+    monitor_address: { type: ipAddress(), on: 'create+update' },
+    tags: { type: tags(), on: 'create+update', default: [] },
+  },
+});
+
+type Attributes = Created<typeof member.attributes>;
+export interface MemberRow extends Row, Omit<Attributes, 'project_id'> {
+  pool_id: string;
+}
+
+/** The metadata services of clouds, which nobody may balance to. */
+const reservedAddresses = new Set(['169.254.169.254', 'fd00:ec2::254']);
+export function refuseReservedAddress(address: string): void {
+  if (reservedAddresses.has(address)) throw invalid(`Member IP Address must not be one of: ${address}`);
+}
+
+export const memberAddressTaken = (address: string, protocolPort: number) =>
+  new ApiError(409, `Another member on this pool is already using ip ${address} on protocol_port ${protocolPort}`);
+
+export function memberResponse(row: MemberRow) {
+  return {
+    id: row.id,
+    name: row.name,
+    operating_status: row.operating_status,
+    provisioning_status: row.provisioning_status,
+    admin_state_up: row.admin_state_up,
+    address: row.address,
+    protocol_port: row.protocol_port,
+    weight: row.weight,
+    backup: row.backup,
+    subnet_id: row.subnet_id,
+    ...owner(row),
+    created_at: row.created_at,
+    updated_at: row.updated_at,
+    monitor_address: row.monitor_address,
+    monitor_port: row.monitor_port,
+    tags: row.tags,
+    vnic_type: 'normal',
+  };
+}

@@ -1,0 +1,57 @@
+// Quotas: how many of each resource a project may have.
+import { ApiError } from './errors.ts';
+
+export const quotaResources = {
+  loadbalancer: 'Load Balancer',
+  listener: 'Listener',
+  member: 'Member',
+  pool: 'Pool',
+  healthmonitor: 'Health Monitor',
+  l7policy: 'L7 Policy',
+  l7rule: 'L7 Rule',
+} as const;
+export type QuotaResource = keyof typeof quotaResources;
+
+/** How many more (or fewer) of each; what a change costs. */
+export type QuotaDelta = Partial<Record<QuotaResource, number>>;
+/** -1: no limit. */
+export type QuotaLimits = Record<QuotaResource, number>;
+
+/** Limits set for the project (absent or null: the default) and counters `in_use_<resource>`. */
+export interface QuotaRow {
+  project_id: string;
+  [attribute: string]: unknown;
+}
+
+export const inUse = (resource: QuotaResource): string => `in_use_${resource}`;
+
+export const quotaMet = (resources: QuotaResource[]) =>
+  new ApiError(403, `Quota has been met for resources: ${resources.map((name) => quotaResources[name]).join(', ')}`);
+
+/** Limits in force for a project. */
+export function limitsOf(row: QuotaRow | undefined, defaults: QuotaLimits): QuotaLimits {
+  const limits = { ...defaults };
+  for (const name of Object.keys(quotaResources) as QuotaResource[]) {
+    const own = row?.[name];
+    if (typeof own === 'number') limits[name] = own;
+  }
+  return limits;
+}
+
+/** Resources of which `delta` would be too many. */
+export const exceeded = (row: QuotaRow | undefined, limits: QuotaLimits, delta: QuotaDelta): QuotaResource[] =>
+  (Object.keys(delta) as QuotaResource[]).filter((name) => {
+    const used = Number(row?.[inUse(name)] ?? 0);
+    const more = delta[name] ?? 0;
+    return more > 0 && limits[name] !== -1 && used + more > limits[name];
+  });
+
+/** Both spellings of the two resources that had another name once. */
+export function quotaResponse(limits: QuotaLimits, projectId?: string) {
+  return {
+    ...limits,
+    load_balancer: limits.loadbalancer,
+    health_monitor: limits.healthmonitor,
+    ...(projectId === undefined ? {} : { project_id: projectId, tenant_id: projectId }),
+  };
+}

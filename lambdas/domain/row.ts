@@ -1,0 +1,26 @@
+// What every resource has in the table besides its own attributes.
+import type { OperatingStatus, ProvisioningStatus } from './statuses.ts';
+
+export interface Row {
+  id: string;
+  load_balancer_id: string;
+  project_id: string;
+  provisioning_status: ProvisioningStatus;
+  operating_status: OperatingStatus;
+  created_at: string;
+  updated_at: string | null;
+  /** Generation of the load balancer that wrote this row last: in force once the amphorae have that generation. */
+  generation: number;
+  /** Attributes as the amphorae had them before the change that is pending: what is rendered if they refuse the change. */
+  last_good?: Record<string, unknown>;
+  /** Why provisioning_status is ERROR. */
+  reason?: string;
+}
+
+export interface IdRef {
+  id: string;
+}
+export const refs = (ids: readonly string[]): IdRef[] => ids.map((id) => ({ id }));
+
+/** The two spellings clients read of the owner. */
+export const owner = (row: { project_id: string }) => ({ project_id: row.project_id, tenant_id: row.project_id });

@@ -1,0 +1,70 @@
+// A load balancer with everything below it, and the questions asked of that tree.
+import type { HealthMonitorRow } from './health-monitor.ts';
+import type { ListenerRow } from './listener.ts';
+import type { LoadBalancerRow } from './load-balancer.ts';
+import type { MemberRow } from './member.ts';
+import type { PoolRow } from './pool.ts';
+
+export interface ChildRows {
+  listener: ListenerRow;
+  pool: PoolRow;
+  member: MemberRow;
+  healthmonitor: HealthMonitorRow;
+}
+export type ChildKind = keyof ChildRows;
+export type ChildRow = ChildRows[ChildKind];
+
+/** Everything but the members, of which there may be thousands. */
+export interface Skeleton {
+  loadBalancer: LoadBalancerRow;
+  listeners: ListenerRow[];
+  pools: PoolRow[];
+  healthMonitors: HealthMonitorRow[];
+}
+
+export interface Tree extends Skeleton {
+  members: MemberRow[];
+}
+
+/** A child with its kind, as a tree is walked. */
+export interface Child<K extends ChildKind = ChildKind> {
+  kind: K;
+  row: ChildRows[K];
+}
+
+export const childrenOf = (tree: Skeleton & { members?: MemberRow[] }): Child[] => [
+  ...tree.listeners.map((row): Child => ({ kind: 'listener', row })),
+  ...tree.pools.map((row): Child => ({ kind: 'pool', row })),
+  ...tree.healthMonitors.map((row): Child => ({ kind: 'healthmonitor', row })),
+  ...(tree.members ?? []).map((row): Child => ({ kind: 'member', row })),
+];
+
+/** Listeners that send traffic to the pool. */
+export const listenersUsing = (tree: Skeleton, poolId: string): ListenerRow[] =>
+  tree.listeners.filter((listener) => listener.default_pool_id === poolId);
+
+/** Pools a listener sends traffic to. */
+export const poolsOf = (tree: Skeleton, listener: ListenerRow): PoolRow[] =>
+  tree.pools.filter((pool) => pool.id === listener.default_pool_id);
+
+const isGoing = (row: { provisioning_status: string }) => row.provisioning_status === 'PENDING_DELETE';
+
+/** The row as the amphorae are to have it; undefined when they are not to have it at all. */
+function effective<R extends ChildRow>(row: R): R | undefined {
+  if (isGoing(row)) return undefined;
+  if (row.provisioning_status !== 'ERROR') return row;
+  // What the amphorae refused stays out; what they had before it stays in.
+  return row.last_good === undefined ? undefined : ({ ...row, ...row.last_good } as R);
+}
+
+/** The tree as it is to be rendered: deletions gone, refused changes as they were before. */
+export function desiredTree(tree: Tree): Tree {
+  const present = <R extends ChildRow>(rows: R[]) => rows.map(effective).filter((row): row is R => row !== undefined);
+  return {
+    loadBalancer: tree.loadBalancer,
+    listeners: present(tree.listeners),
+    pools: present(tree.pools),
+    healthMonitors: present(tree.healthMonitors),
+    members: present(tree.members),
+  };
+}

@@ -1,0 +1,45 @@
+// Talks to the agent in an amphora: Octavia's amphora driver (haproxy, REST).
+import type { AgentInfo, ConfigurationApplied, ConfigurationRejected } from '../../../amphora/agent-api.ts';
+
+export interface AmphoraAddress {
+  id: string;
+  lb_network_ip: string;
+}
+
+export interface Configuration {
+  load_balancer_id: string;
+  generation: number;
+  /** haproxy.cfg */
+  text: string;
+}
+
+/** The agent found the configuration wrong; the last good one is in force. */
+export class ConfigurationRefused extends Error {
+  override readonly name = 'ConfigurationRefused';
+  readonly rejection: ConfigurationRejected;
+  constructor(rejection: ConfigurationRejected) {
+    super(rejection.message);
+    this.rejection = rejection;
+  }
+}
+
+/** The agent has a newer configuration than the one pushed. */
+export class StaleConfiguration extends Error {
+  override readonly name = 'StaleConfiguration';
+}
+
+export interface AmphoraDriver {
+  /** @throws NotReady `AmphoraNotReady` while the agent does not answer */
+  getInfo(amphora: AmphoraAddress): Promise<AgentInfo>;
+  /**
+   * Validates and applies; afterwards process and file agree with the text.
+   * @throws ConfigurationRefused, StaleConfiguration
+   * @throws NotReady `AmphoraNotReady` when the agent does not answer
+   */
+  pushConfiguration(amphora: AmphoraAddress, configuration: Configuration): Promise<ConfigurationApplied>;
+  /** Tells the amphora that it holds the VIP from now on. @throws Superseded when it knows of a higher epoch */
+  postVipPlug(amphora: AmphoraAddress, loadBalancerId: string, vipAddress: string, epoch: number): Promise<void>;
+  /** Ends the load balancer's HAProxy on this amphora; no error when there is none. */
+  deleteLoadBalancer(amphora: AmphoraAddress, loadBalancerId: string): Promise<void>;
+  close(): Promise<void>;
+}

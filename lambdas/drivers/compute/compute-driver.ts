@@ -1,0 +1,37 @@
+// Builds and ends the machines amphorae run on: Nova's place in Octavia. On AWS an EC2 instance, on one machine a process.
+
+export interface AmphoraBoot {
+  amphora_id: string;
+  /** PEM files the agent starts with; the private key goes nowhere else. */
+  server_certificate: string;
+  server_private_key: string;
+  /** The authority both sides trust. */
+  ca_certificate: string;
+  /** Signs heartbeats of this amphora alone; 64 hex characters. */
+  heartbeat_key: string;
+  /** Where the network driver wants it: subnet, availability zone. Opaque to the flow. */
+  availability_zone: string | null;
+  compute_flavor: string | null;
+  image_tag: string | null;
+}
+
+export interface Compute {
+  compute_id: string;
+  amphora_id: string;
+  state: 'BOOTING' | 'RUNNING' | 'GONE';
+  /** Address the control plane reaches the agent on; known when RUNNING. */
+  lb_network_ip: string | null;
+  zone: string | null;
+  image_id: string | null;
+}
+
+export interface ComputeDriver {
+  /** Starts one machine for the amphora, or answers with the one that was started for it before. Does not wait for it. */
+  build(boot: AmphoraBoot): Promise<Compute>;
+  /** state GONE when there is none (any more). */
+  get(computeId: string): Promise<Compute>;
+  /** Ends the machine for good and at once; no error when it is gone. */
+  delete(computeId: string): Promise<void>;
+  /** Every machine that carries our tag, for the sweep of orphans. */
+  list(): Promise<Compute[]>;
+}

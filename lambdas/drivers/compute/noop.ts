@@ -1,0 +1,44 @@
+// Machines that exist only as a note: the whole control plane without a process behind it.
+import type { AmphoraBoot, Compute, ComputeDriver } from './compute-driver.ts';
+
+export class NoopComputeDriver implements ComputeDriver {
+  readonly #machines = new Map<string, Compute>();
+
+  async build(boot: AmphoraBoot): Promise<Compute> {
+    const compute_id = `noop-${boot.amphora_id}`;
+    const made: Compute = this.#machines.get(compute_id) ?? {
+      compute_id,
+      amphora_id: boot.amphora_id,
+      state: 'RUNNING',
+      lb_network_ip: '192.0.2.1',
+      zone: boot.availability_zone,
+      image_id: null,
+    };
+    this.#machines.set(compute_id, made);
+    return made;
+  }
+
+  /** A noop machine outlives the process that made it: one that was made before a restart still runs. */
+  async get(computeId: string): Promise<Compute> {
+    const amphora_id = computeId.replace(/^noop-/, '');
+    return (
+      this.#machines.get(computeId) ?? {
+        compute_id: computeId,
+        amphora_id,
+        state: 'RUNNING',
+        lb_network_ip: '192.0.2.1',
+        zone: null,
+        image_id: null,
+      }
+    );
+  }
+
+  async delete(computeId: string): Promise<void> {
+    const machine = await this.get(computeId);
+    this.#machines.set(computeId, { ...machine, state: 'GONE', lb_network_ip: null });
+  }
+
+  async list(): Promise<Compute[]> {
+    return [...this.#machines.values()].filter((machine) => machine.state !== 'GONE');
+  }
+}

@@ -1,0 +1,37 @@
+// What happened, told to whoever listens: Octavia's notifications. On AWS an EventBridge bus, on one machine the log of events.
+
+export interface OctaviaEvent {
+  /** Stable: the same happening told twice has the same id. */
+  id: string;
+  type:
+    | 'provisioning_status_changed'
+    | 'operating_status_changed'
+    | 'failover_started'
+    | 'failover_completed'
+    | 'failover_failed'
+    | 'storm_guard_engaged'
+    | 'storm_guard_released'
+    | 'orphan_swept'
+    | 'operation_expired';
+  /** ISO 8601. */
+  time: string;
+  project_id: string | null;
+  load_balancer_id: string | null;
+  /** Which resource: `loadbalancer`, `listener`, `pool`, `member`, `healthmonitor`, `amphora`. */
+  resource: string;
+  resource_id: string;
+  detail: Record<string, unknown>;
+}
+
+export interface EventDriver {
+  /** Never throws for a bus that is away: an event is news, not state. */
+  publish(events: OctaviaEvent[]): Promise<void>;
+}
+
+export class NoopEventDriver implements EventDriver {
+  readonly published: OctaviaEvent[] = [];
+  async publish(events: OctaviaEvent[]): Promise<void> {
+    this.published.push(...events);
+    if (this.published.length > 10_000) this.published.splice(0, 5_000);
+  }
+}

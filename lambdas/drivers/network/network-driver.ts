@@ -1,0 +1,69 @@
+// Subnets, VIPs and who holds them: Neutron's place in Octavia. On AWS a VPC, on one machine loopback addresses.
+
+export interface VipRequest {
+  load_balancer_id: string;
+  project_id: string;
+  address: string | null;
+  port_id: string | null;
+  subnet_id: string | null;
+  network_id: string | null;
+}
+
+/** Field names as the load balancer carries them. */
+export interface Vip {
+  vip_address: string;
+  vip_port_id: string;
+  vip_subnet_id: string;
+  vip_network_id: string;
+}
+
+export interface Subnet {
+  id: string;
+  name: string;
+  network_id: string;
+  cidr: string;
+  ip_version: 4 | 6;
+}
+
+/** The amphora's foot in the VIP's subnet. */
+export interface PluggedInterface {
+  vrrp_ip: string;
+  vrrp_port_id: string;
+}
+
+export interface NetworkDriver {
+  /**
+   * Reserves the VIP for the load balancer; asked again for the same load balancer, answers with the same VIP.
+   * @throws ApiError 400 for a subnet, network or port that is not there or an address outside of it
+   * @throws ApiError 409 for an address that is in use
+   */
+  allocateVip(request: VipRequest): Promise<Vip>;
+  /** Gives the VIP back; no error when it is gone. */
+  releaseVip(loadBalancerId: string, vip: Vip): Promise<void>;
+  /** Gives the amphora an interface in the VIP's subnet; again: the same one. */
+  plugVip(
+    loadBalancerId: string,
+    vip: Vip,
+    amphora: { id: string; compute_id: string; lb_network_ip: string },
+  ): Promise<PluggedInterface>;
+  /** Takes the amphora's interface away; no error when it is gone. */
+  unplugVip(loadBalancerId: string, vip: Vip, amphoraId: string): Promise<void>;
+  /**
+   * Moves the VIP to this amphora, away from whoever has it. After it returns no other amphora gets a packet of the VIP,
+   * alive or not. `epoch` was raised by the caller before; a call with a lower epoch than one seen has no effect.
+   * @throws Superseded when a higher epoch was seen
+   */
+  takeVip(
+    loadBalancerId: string,
+    vip: Vip,
+    amphora: { id: string; compute_id: string; vrrp_port_id: string },
+    epoch: number,
+  ): Promise<void>;
+  /** The amphora that has the VIP now, null when none. */
+  vipOwner(loadBalancerId: string, vip: Vip): Promise<string | null>;
+  /** @throws ApiError 400 `Subnet <id> not found.` */
+  getSubnet(id: string): Promise<Subnet>;
+  listSubnets(): Promise<Subnet[]>;
+  /** Load balancers that hold a VIP, for the sweep of orphans. */
+  listVips(): Promise<{ load_balancer_id: string; vip: Vip; allocated_at: number }[]>;
+}

@@ -1,0 +1,97 @@
+// The subnets a network driver without Neutron or a VPC offers: arithmetic on addresses of both families, and ids that
+// are the same on every machine and after every restart.
+import { createHash } from 'node:crypto';
+import { isIP, SocketAddress } from 'node:net';
+import type { Subnet } from './network-driver.ts';
+
+/** What an operator sets. */
+export interface SubnetSettings {
+  name: string;
+  network_name: string;
+  cidr: string;
+}
+
+/** Addresses as numbers; the first and the last that may be handed out. */
+export interface AddressRange {
+  first: bigint;
+  last: bigint;
+  ip_version: 4 | 6;
+}
+
+/** Namespace of the ids made here; any fixed UUID does. */
+const namespace = Buffer.from('5ab0c1e24f0d4c7a9d3e8f6b7a215c90', 'hex');
+
+/** UUID version 5 (RFC 9562): the same name has the same id everywhere. */
+export function stableId(name: string): string {
+  const bytes = createHash('sha1').update(namespace).update(name).digest().subarray(0, 16);
+  bytes[6] = (bytes[6]! & 0x0f) | 0x50;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+export function makeSubnet({ name, network_name, cidr }: SubnetSettings): Subnet {
+  addressRange(cidr);
+  const ip_version = cidr.includes(':') ? 6 : 4;
+  return { id: stableId(`subnet:${name}`), name, network_id: stableId(`network:${network_name}`), cidr, ip_version };
+}
+
+/** Leaves out the address of the network and, in IPv4, that of broadcast. @throws TypeError for what is no CIDR */
+export function addressRange(cidr: string): AddressRange {
+  const [address = '', prefix = ''] = cidr.split('/');
+  const ip_version = isIP(address);
+  const bits = ip_version === 4 ? 32 : 128;
+  const length = Number(prefix);
+  if (ip_version === 0 || !/^\d+$/.test(prefix) || length > bits - 2)
+    throw new TypeError(`${cidr} is no subnet to allocate from`);
+  const hostBits = BigInt(bits - length);
+  const network = (toNumber(address) >> hostBits) << hostBits;
+  const end = network + (1n << hostBits) - 1n;
+  return { first: network + 1n, last: ip_version === 4 ? end - 1n : end, ip_version: ip_version as 4 | 6 };
+}
+
+export function toNumber(address: string): bigint {
+  const groups =
+    isIP(address) === 4
+      ? address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))
+      : expand(address);
+  return BigInt(`0x${groups.join('')}`);
+}
+
+/** In the shortest spelling (RFC 5952). */
+export function toAddress(number: bigint, ipVersion: 4 | 6): string {
+  const hex = number.toString(16).padStart(ipVersion === 4 ? 8 : 32, '0');
+  if (ipVersion === 4)
+    return hex
+      .match(/../g)!
+      .map((part) => Number.parseInt(part, 16))
+      .join('.');
+  return new SocketAddress({ address: hex.match(/.{4}/g)!.join(':'), family: 'ipv6' }).address;
+}
+
+/** One spelling per address, so that an address is never taken for two. */
+export const canonical = (address: string): string => toAddress(toNumber(address), isIP(address) as 4 | 6);
+
+export function contains(subnet: Subnet, address: string): boolean {
+  const version = isIP(address);
+  if (version !== subnet.ip_version) return false;
+  const { first, last } = addressRange(subnet.cidr);
+  const number = toNumber(address);
+  return first <= number && number <= last;
+}
+
+/** The eight groups of an IPv6 address, four digits each. */
+function expand(address: string): string[] {
+  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address);
+  const plain = dotted
+    ? dotted[1] +
+      toNumber(dotted[2]!)
+        .toString(16)
+        .padStart(8, '0')
+        .replace(/(.{4})$/, ':$1')
+    : address;
+  const [head = '', tail] = plain.split('::');
+  const before = head.split(':').filter(Boolean);
+  const after = (tail ?? '').split(':').filter(Boolean);
+  const between = new Array<string>(8 - before.length - after.length).fill('0');
+  return [...before, ...between, ...after].map((group) => group.padStart(4, '0'));
+}

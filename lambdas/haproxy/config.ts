@@ -1,0 +1,73 @@
+// HAProxy's configuration as a value, before it is text: what Octavia keeps in jinja templates. Words of HAProxy come from
+// template literals of this folder; everything else is an argument of a kind, and the printer says how that kind is written.
+
+export type Argument =
+  /** A word of HAProxy's own, or a name it is given by this folder: printed as it stands. */
+  | { kind: 'word'; text: string }
+  /** Any text: quoted. */
+  | { kind: 'value'; text: string }
+  /** Text where HAProxy expects a log format: quoted, and `%` means a percent sign. */
+  | { kind: 'format'; text: string }
+  /** Part of the name of a proxy or a server, which HAProxy allows few characters. */
+  | { kind: 'name'; text: string }
+  | { kind: 'address'; address: string; port?: number };
+
+export interface Line {
+  /** Id of the resource that the line stands for; null where it is nobody's. */
+  origin: string | null;
+  arguments: Argument[];
+}
+
+export interface Section {
+  /** `frontend <name>`, `global` and so on. */
+  header: Line;
+  lines: Line[];
+}
+
+export type Configuration = Section[];
+
+export const value = (text: string): Argument => ({ kind: 'value', text });
+export const format = (text: string): Argument => ({ kind: 'format', text });
+export const name = (text: string): Argument => ({ kind: 'name', text });
+/** Without a port where HAProxy wants only the address, as in `addr`. */
+export const address = (ipAddress: string, port?: number): Argument => ({ kind: 'address', address: ipAddress, port });
+
+/**
+ * Arguments from a template: its literal text is words, each hole is one argument. A string cannot fill a hole, so that none
+ * becomes a word by mistake.
+ */
+export function words(literals: TemplateStringsArray, ...holes: (Argument | number)[]): Argument[] {
+  return literals.flatMap((literal, index) => {
+    const own = literal.split(' ').filter((text) => text !== '');
+    const hole = holes[index];
+    return [...own.map((text): Argument => ({ kind: 'word', text })), ...(hole === undefined ? [] : [filled(hole)])];
+  });
+}
+
+const filled = (hole: Argument | number): Argument =>
+  typeof hole === 'number' ? { kind: 'word', text: String(hole) } : hole;
+
+/** The lines of one resource. */
+export const linesOf = (origin: string | null, ...lines: Argument[][]): Line[] =>
+  lines.map((line) => ({ origin, arguments: line }));
+
+export const section = (origin: string | null, header: Argument[], lines: Line[]): Section => ({
+  header: { origin, arguments: header },
+  lines,
+});
+
+/** A resource has something that no configuration can say. */
+export class Unrenderable extends Error {
+  override readonly name = 'Unrenderable';
+  readonly resource_id: string | null;
+  constructor(resourceId: string | null, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.resource_id = resourceId;
+  }
+}
+
+/** HAProxy's word for one of Octavia's. @throws Unrenderable when there is none */
+export function wordFor<T>(choices: Record<string, T>, wanted: string, resourceId: string): T {
+  if (Object.hasOwn(choices, wanted)) return choices[wanted]!;
+  throw new Unrenderable(resourceId, `HAProxy has nothing for ${JSON.stringify(wanted)}`);
+}

@@ -1,0 +1,73 @@
+// Prints a configuration: the only place that writes HAProxy's syntax, and so the only one that quotes.
+import { ipAddress } from '../domain/attribute-types.ts';
+import { type Argument, type Configuration, type Line, Unrenderable } from './config.ts';
+
+export interface RenderedConfiguration {
+  text: string;
+  /** Of each line of the text, the id of the resource it came from. */
+  origins: (string | null)[];
+}
+
+/** @throws Unrenderable naming the resource whose text cannot be printed */
+export function print(configuration: Configuration): RenderedConfiguration {
+  const lines: string[] = [];
+  const origins: (string | null)[] = [];
+  const add = (line: Line, indent: string) => {
+    lines.push(indent + line.arguments.map((argument) => printed(argument, line.origin)).join(' '));
+    origins.push(line.origin);
+  };
+  for (const { header, lines: body } of configuration) {
+    add(header, '');
+    for (const line of body) add(line, '    ');
+    lines.push('');
+    origins.push(null);
+  }
+  return { text: lines.join('\n'), origins };
+}
+
+function printed(argument: Argument, origin: string | null): string {
+  switch (argument.kind) {
+    case 'word':
+      return argument.text;
+    case 'value':
+      return quoted(argument.text, origin);
+    case 'format':
+      return quoted(argument.text.replaceAll('%', '%%'), origin);
+    case 'name':
+      return checkedName(argument.text, origin);
+    case 'address':
+      return socketAddress(argument, origin);
+  }
+}
+
+const needsNoQuotes = /^[\w.:,/|=@+%-]+$/;
+const endsTheLine = /[\0\r\n]/;
+
+/**
+ * Quoted only where needed: the Runtime API, to which the agent hands the same words, does not take quotes. Between single
+ * quotes HAProxy gives no character a meaning but the single quote, which therefore stands outside of them, escaped.
+ */
+function quoted(text: string, origin: string | null): string {
+  if (text === '') throw new Unrenderable(origin, 'empty text, which HAProxy takes for the end of the line');
+  if (endsTheLine.test(text)) throw new Unrenderable(origin, 'text with a line break or NUL, which no quotes can hold');
+  if (needsNoQuotes.test(text)) return text;
+  // The agent fills in {{DIRECTORY}}: two braces of a user's must not meet.
+  return `'${text.replaceAll("'", "'\\''").replaceAll(/\{(?=\{)/g, "{''")}'`;
+}
+
+function checkedName(text: string, origin: string | null): string {
+  if (/^[\w.:-]+$/.test(text)) return text;
+  throw new Unrenderable(origin, `${JSON.stringify(text)} cannot be a name in HAProxy`);
+}
+
+const anyAddress = ipAddress();
+
+/** HAProxy reads more than IP addresses here (`unix@`, `fd@`, `env@`, host names), so nothing else may pass. */
+function socketAddress({ address, port }: Extract<Argument, { kind: 'address' }>, origin: string | null): string {
+  // Node takes `fe80::1%eth0` for an address; HAProxy does not know zones.
+  if (!anyAddress.safeParse(address).success || address.includes('%')) {
+    throw new Unrenderable(origin, `${JSON.stringify(address)} is not an IP address`);
+  }
+  const host = address.includes(':') ? `[${address}]` : address;
+  return port === undefined ? host : `${host}:${port}`;
+}

@@ -1,0 +1,99 @@
+// Health manager, intake: signed heartbeats from the queue, each amphora's newest only, one write per amphora and batch.
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
+import { announceOperatingStatuses } from '../controller/announce.ts';
+import { requestApply } from '../controller/requests.ts';
+import type { AmphoraRow } from '../domain/amphora.ts';
+import { heartbeatPurpose } from '../domain/heartbeat.ts';
+import { operatingStatusChanges } from '../domain/operating-status.ts';
+import { readAmphorae } from '../repositories/amphorae.ts';
+import { type HealthRow, noteRollUp, readHealth, recordSign } from '../repositories/health.ts';
+import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
+import { readTree } from '../repositories/trees.ts';
+import type { Services } from '../runtime/services.ts';
+import { type SqsHandler, sqsHandler } from '../runtime/sqs-batch.ts';
+import { countedBy, newestOf, sequenceOf, statusDigest } from './digest.ts';
+
+function isGenuine(services: Services, amphora: AmphoraRow, { payload, hmac }: SignedHeartbeat): boolean {
+  const key = services.sealer.open(amphora.heartbeat_key, heartbeatPurpose(amphora.id));
+  const expected = createHmac('sha256', key).update(payload).digest();
+  const given = Buffer.from(hmac, 'hex');
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+/** The heartbeats of one amphora that are its own, oldest first. */
+function genuine(services: Services, amphora: AmphoraRow, signed: SignedHeartbeat[]): Heartbeat[] {
+  const own = signed
+    .filter((one) => isGenuine(services, amphora, one))
+    .map(({ payload }) => JSON.parse(payload) as Heartbeat);
+  if (own.length < signed.length)
+    services.logger.warn('heartbeat with a wrong signature dropped', { amphora_id: amphora.id });
+  return own.filter((one) => one.id === amphora.id).toSorted((a, b) => (sequenceOf(a) < sequenceOf(b) ? -1 : 1));
+}
+
+/**
+ * Takes in one amphora's heartbeats of a batch. Those older than one taken in before count for nothing: they came twice.
+ */
+async function takeIn(
+  services: Services,
+  amphora: AmphoraRow,
+  health: HealthRow | undefined,
+  heartbeats: Heartbeat[],
+): Promise<void> {
+  const fresh = heartbeats.filter((one) => sequenceOf(one) > (health?.sequence ?? ''));
+  const newest = newestOf(fresh);
+  if (newest === undefined) return;
+  const isTaken = await recordSign(services, {
+    row: {
+      amphora_id: amphora.id,
+      load_balancer_id: amphora.load_balancer_id,
+      last_seen: services.clock.now(),
+      boot: newest.boot,
+      sequence: sequenceOf(newest),
+      generation: newest.generation,
+      digest: newest.digest,
+      active: Object.fromEntries(Object.entries(newest.listeners).map(([id, { stats }]) => [id, stats.conns])),
+    },
+    counted: countedBy(fresh),
+  });
+  if (!isTaken || amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
+  const digest = statusDigest(newest);
+  if (health?.rolled_up !== digest) await rollUp(services, amphora, newest, digest);
+}
+
+/** Statuses that differ from the ones rolled up before, or that were judged while something was PENDING. */
+async function rollUp(services: Services, amphora: AmphoraRow, heartbeat: Heartbeat, digest: string): Promise<void> {
+  const tree = await readTree(services.table, amphora.load_balancer_id!);
+  // An amphora that was replaced has no say any more.
+  if (!tree?.loadBalancer.amphora_ids.includes(amphora.id)) return;
+  // Of a pair only the one that has the VIP carries traffic and sees its members through it.
+  if (amphora.role === 'BACKUP') return;
+  const changes = operatingStatusChanges(tree, heartbeat);
+  await writeOperatingStatuses(services, tree, changes);
+  await announceOperatingStatuses(services, tree.loadBalancer, changes);
+  const { provisioning_status, applied_generation, generation } = tree.loadBalancer;
+  const isSettled = provisioning_status === 'ACTIVE' && heartbeat.generation === applied_generation;
+  await noteRollUp(services, amphora.id, isSettled ? digest : '');
+  const isOutdated =
+    provisioning_status === 'ACTIVE' && heartbeat.generation !== null && heartbeat.generation < generation;
+  // Whoever runs an older configuration than was committed lost it: it is pushed again.
+  if (isOutdated) await requestApply(services, tree.loadBalancer);
+}
+
+async function takeInBatch(services: Services, signed: SignedHeartbeat[]): Promise<void> {
+  const byAmphora = Map.groupBy(signed, (one) => one.amphora_id);
+  const ids = [...byAmphora.keys()];
+  const [amphorae, health] = await Promise.all([readAmphorae(services.table, ids), readHealth(services.table, ids)]);
+  await Promise.all(
+    amphorae.map((amphora) =>
+      takeIn(services, amphora, health.get(amphora.id), genuine(services, amphora, byAmphora.get(amphora.id) ?? [])),
+    ),
+  );
+}
+
+export const heartbeatsHandler = (services: Services): SqsHandler =>
+  sqsHandler<SignedHeartbeat>(
+    services.logger,
+    () => 'batch',
+    (_key, bodies) => takeInBatch(services, bodies),
+  );

@@ -1,0 +1,118 @@
+// The rows of amphorae: which there are, whose they are, and what a flow has made for them so far.
+import type { AmphoraRow } from '../domain/amphora.ts';
+import { timestamp } from '../domain/time.ts';
+import {
+  type Condition,
+  type Item,
+  type Operation,
+  queryAll,
+  type Table,
+  TransactionCancelled,
+} from '../drivers/table/table.ts';
+import { amphoraKey, healthKey, retiredStatisticsKey, rowOf } from './keys.ts';
+import type { Store } from './store.ts';
+
+/** Spares are listed by the project index under a name no project has; all amphorae by the type index. */
+const spares = 'spares';
+const listedAs = (row: AmphoraRow) => ({ type_pk: 'amphora', type_sk: `${row.created_at}#${row.id}` });
+
+export async function readAmphora(table: Table, id: string): Promise<AmphoraRow | undefined> {
+  const item = await table.get(amphoraKey(id));
+  return item && rowOf<AmphoraRow>(item);
+}
+
+export async function readAmphorae(table: Table, ids: string[]): Promise<AmphoraRow[]> {
+  if (ids.length === 0) return [];
+  const items = await table.batchGet(ids.map(amphoraKey));
+  const rows = new Map(items.map((item) => [item['id'] as string, rowOf<AmphoraRow>(item)]));
+  return ids.map((id) => rows.get(id)).filter((row): row is AmphoraRow => row !== undefined);
+}
+
+export async function readAllAmphorae(table: Table): Promise<AmphoraRow[]> {
+  const items = await queryAll(table, { index: 'by_type', pk: 'amphora' });
+  return items.map((item) => rowOf<AmphoraRow>(item));
+}
+
+export async function readSpares(table: Table): Promise<AmphoraRow[]> {
+  const items = await queryAll(table, { index: 'by_project', pk: spares });
+  return items
+    .map((item) => rowOf<AmphoraRow>(item))
+    .filter((row) => row.status === 'READY' && row.load_balancer_id === null);
+}
+
+const isConditionFailed = (error: unknown): boolean =>
+  error instanceof TransactionCancelled && error.reasons.some(({ code }) => code === 'ConditionalCheckFailed');
+
+/** Puts the row of a new amphora; one that is there already stays as it is. */
+export async function putAmphora(store: Store, row: AmphoraRow): Promise<void> {
+  const item: Item = { ...amphoraKey(row.id), ...listedAs(row), ...row };
+  try {
+    await store.table.transact([{ kind: 'put', item, when: { exists: false } }]);
+  } catch (error) {
+    if (!isConditionFailed(error)) throw error;
+  }
+}
+
+/**
+ * Sets attributes of an amphora.
+ * @returns false when there is no such row or the condition does not hold
+ */
+export async function setAmphora(
+  store: Store,
+  id: string,
+  set: Partial<AmphoraRow>,
+  when: Condition = {},
+): Promise<boolean> {
+  // A spare is in the index of spares exactly while it is READY.
+  const isSpare = set.status === 'READY';
+  const leavesSpares = set.status !== undefined && !isSpare;
+  const updated_at = timestamp(store.clock.now());
+  try {
+    await store.table.transact([
+      {
+        kind: 'update',
+        key: amphoraKey(id),
+        set: { ...set, updated_at, ...(isSpare ? { project_pk: spares, project_sk: `${updated_at}#${id}` } : {}) },
+        remove: leavesSpares ? ['project_pk', 'project_sk'] : [],
+        when: { exists: true, ...when },
+      },
+    ]);
+    return true;
+  } catch (error) {
+    if (isConditionFailed(error)) return false;
+    throw error;
+  }
+}
+
+/** The operation that makes a spare a load balancer's, on condition that it still is a spare. */
+export const claimOperation = (
+  store: Store,
+  id: string,
+  loadBalancerId: string,
+  role: AmphoraRow['role'],
+): Operation => ({
+  kind: 'update',
+  key: amphoraKey(id),
+  set: { status: 'ALLOCATED', load_balancer_id: loadBalancerId, role, updated_at: timestamp(store.clock.now()) },
+  remove: ['project_pk', 'project_sk'],
+  when: { exists: true, equals: { status: 'READY', load_balancer_id: null } },
+});
+
+const counterNames = ['bytes_in', 'bytes_out', 'total_connections', 'request_errors'];
+const isCounter = (name: string): boolean => counterNames.some((counter) => name.startsWith(`${counter}#`));
+
+/**
+ * Removes the row of an amphora that is gone, and its health row; what it counted stays with its load balancer.
+ * @param loadBalancerId whose statistics it counted, null for a spare
+ */
+export async function eraseAmphora(store: Store, id: string, loadBalancerId: string | null): Promise<void> {
+  const health = await store.table.get(healthKey(id));
+  const counted = Object.entries(health ?? {}).filter(([name]) => isCounter(name)) as [string, number][];
+  await store.table.transact([
+    { kind: 'delete', key: amphoraKey(id) },
+    ...(health ? [{ kind: 'delete' as const, key: healthKey(id), when: { exists: true } }] : []),
+    ...(loadBalancerId !== null && counted.length > 0
+      ? [{ kind: 'update' as const, key: retiredStatisticsKey(loadBalancerId), add: Object.fromEntries(counted) }]
+      : []),
+  ]);
+}

@@ -1,0 +1,73 @@
+// Where everything lies in the table. One load balancer with all below it is one partition.
+
+import type { MemberRow } from '../domain/member.ts';
+import type { Child, ChildKind, ChildRow } from '../domain/tree.ts';
+import type { Item, Key } from '../drivers/table/table.ts';
+
+export type ResourceKind = ChildKind | 'loadbalancer';
+
+export const partitionOf = (loadBalancerId: string): string => `LB#${loadBalancerId}`;
+export const loadBalancerKey = (id: string): Key => ({ pk: partitionOf(id), sk: 'LB' });
+export const pointerKey = (id: string): Key => ({ pk: `ID#${id}`, sk: 'ID' });
+export const quotaKey = (projectId: string): Key => ({ pk: `PROJECT#${projectId}`, sk: 'QUOTA' });
+export const amphoraKey = (id: string): Key => ({ pk: `AMPHORA#${id}`, sk: 'AMPHORA' });
+export const intentPrefix = (id: string): string => `INTENT#${id}#`;
+/** Statistics of amphorae that are gone. */
+export const retiredStatisticsKey = (loadBalancerId: string): Key => ({ pk: partitionOf(loadBalancerId), sk: 'STATS' });
+
+export const healthShards = '0123456789abcdef';
+/** Heartbeats are spread so that no partition takes more than a sixteenth of them. */
+export const healthKey = (amphoraId: string): Key => ({ pk: `HEALTH#${amphoraId[0]}`, sk: amphoraId });
+
+export const portKey = (loadBalancerId: string, portClass: string, port: number): Key => ({
+  pk: partitionOf(loadBalancerId),
+  sk: `PORT#${portClass}#${port}`,
+});
+export const addressKey = (loadBalancerId: string, poolId: string, address: string, port: number): Key => ({
+  pk: partitionOf(loadBalancerId),
+  sk: `ADDR#${poolId}#${address}#${port}`,
+});
+export const memberPrefix = (poolId: string): string => `MEMBER#${poolId}#`;
+
+const sortKeys: { [K in ChildKind]: (row: ChildRow) => string } = {
+  listener: (row) => `LISTENER#${row.id}`,
+  pool: (row) => `POOL#${row.id}`,
+  healthmonitor: (row) => `HM#${row.id}`,
+  member: (row) => `${memberPrefix((row as MemberRow).pool_id)}${row.id}`,
+};
+export const childKey = ({ kind, row }: Child): Key => ({
+  pk: partitionOf(row.load_balancer_id),
+  sk: sortKeys[kind](row),
+});
+
+/** Attributes of the two list indexes. */
+export const listed = (kind: ResourceKind, row: { id: string; project_id: string; created_at: string }) => ({
+  project_pk: `${row.project_id}#${kind}`,
+  project_sk: `${row.created_at}#${row.id}`,
+  type_pk: kind,
+  type_sk: `${row.created_at}#${row.id}`,
+});
+
+/** Attributes of the index of everything PENDING. @param deadline milliseconds since the epoch */
+export const pendingUntil = (deadline: number) => ({
+  pending_pk: 'PENDING',
+  pending_sk: new Date(deadline).toISOString(),
+});
+
+const keyAttributes = new Set([
+  'pk',
+  'sk',
+  'project_pk',
+  'project_sk',
+  'type_pk',
+  'type_sk',
+  'pending_pk',
+  'pending_sk',
+]);
+
+/** The row without what only the table needs. */
+export function rowOf<R>(item: Item): R {
+  const row: Record<string, unknown> = {};
+  for (const name in item) if (!keyAttributes.has(name)) row[name] = item[name];
+  return row as R;
+}

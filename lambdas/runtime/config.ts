@@ -1,0 +1,98 @@
+// Every setting of the control plane in one typed table: name, default, parser, meaning. The only reader of the environment.
+
+interface Setting<T> {
+  default: T;
+  parse(text: string): T;
+  meaning: string;
+}
+
+const number = (standard: number, meaning: string): Setting<number> => ({
+  default: standard,
+  meaning,
+  parse: (text) => {
+    const value = Number(text);
+    if (!Number.isFinite(value) || value < -1) throw new Error(`expected a number, not "${text}"`);
+    return value;
+  },
+});
+const word = (standard: string, meaning: string): Setting<string> => ({
+  default: standard,
+  meaning,
+  parse: (text) => text,
+});
+const choice = <const T extends string>(standard: NoInfer<T>, options: readonly T[], meaning: string): Setting<T> => ({
+  default: standard,
+  meaning: `${meaning} (${options.join(' | ')})`,
+  parse: (text) => {
+    const found = options.find((option) => option === text);
+    if (found === undefined) throw new Error(`expected one of ${options.join(', ')}, not "${text}"`);
+    return found;
+  },
+});
+
+export const settings = {
+  conflict_policy: choice(
+    'queue',
+    ['queue', 'strict'],
+    'what a write to a busy load balancer meets: a place in the queue, or 409',
+  ),
+  topology: choice('SINGLE', ['SINGLE', 'ACTIVE_STANDBY'], 'amphorae of a load balancer whose flavor does not say'),
+  spare_amphorae: number(0, 'spare amphorae kept ready'),
+  operation_timeout_ms: number(900_000, 'a PENDING load balancer is looked after by the reconciler from then on'),
+  operation_attempts: number(3, 'times the reconciler sets an operation going again before it ends in ERROR'),
+  flow_timeout_ms: number(1_800_000, 'a flow that took longer is held for dead'),
+  heartbeat_interval_ms: number(10_000, 'time between heartbeats of an amphora'),
+  heartbeat_timeout_ms: number(60_000, 'an amphora silent for longer is failed over'),
+  health_scan_interval_ms: number(3_000, 'time between looks for silent amphorae'),
+  failover_share_limit: number(0.3, 'above this share of silent amphorae nothing is failed over'),
+  failover_share_floor: number(3, 'up to this many silent amphorae the share does not count'),
+  concurrent_failovers: number(10, 'failovers started at the same time'),
+  reconcile_interval_ms: number(30_000, 'time between looks for expired operations, orphans and missing spares'),
+  orphan_age_ms: number(300_000, 'an unowned machine or address is swept when older'),
+  load_balancer_expiry_ms: number(604_800_000, 'deleted load balancers are purged when older'),
+  hard_stop_after_ms: number(1_800_000, 'old HAProxy processes end this long after a reload at the latest'),
+  connections_default: number(50_000, 'connection limit of a listener that sets none'),
+  quota_load_balancer: number(-1, 'default quota, -1: none'),
+  quota_listener: number(-1, 'default quota, -1: none'),
+  quota_pool: number(-1, 'default quota, -1: none'),
+  quota_member: number(-1, 'default quota, -1: none'),
+  quota_health_monitor: number(-1, 'default quota, -1: none'),
+  quota_l7policy: number(-1, 'default quota, -1: none'),
+  quota_l7rule: number(-1, 'default quota, -1: none'),
+  pagination_max_limit: number(1000, 'rows of a list page at most'),
+  token_lifetime_ms: number(3_600_000, 'validity of a token of the built-in identity service'),
+  table_name: word('octavia', 'DynamoDB table'),
+  work_queue_url: word('', 'SQS FIFO queue of configurations to apply'),
+  operations_queue_url: word('', 'SQS FIFO queue of flows to start'),
+  heartbeats_queue_url: word('', 'SQS queue amphorae send heartbeats to'),
+  event_bus_name: word('octavia', 'EventBridge bus'),
+  state_machine_prefix: word('', 'ARN of the state machines up to their name'),
+  sealing_key_parameter: word('', 'name of the secret that holds the key secrets in the table are sealed with'),
+  region: word('us-east-1', 'AWS region'),
+} satisfies Record<string, Setting<any>>;
+
+export type SettingName = keyof typeof settings;
+export type Config = { [K in SettingName]: (typeof settings)[K]['default'] };
+
+/** @throws Error that names the setting and what it may be */
+export function parseSetting(name: SettingName, text: string): Config[SettingName] {
+  try {
+    return settings[name].parse(text);
+  } catch (cause) {
+    throw new Error(`setting ${name}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+export const defaultConfig = Object.fromEntries(
+  Object.entries(settings).map(([name, setting]) => [name, setting.default]),
+) as Config;
+
+/** Settings from variables `OCTAVIA_<NAME>`. */
+export function configFromEnvironment(environment: NodeJS.ProcessEnv = process.env): Config {
+  const config: Record<string, unknown> = { ...defaultConfig };
+  for (const name of Object.keys(settings) as SettingName[]) {
+    const text = environment[`OCTAVIA_${name.toUpperCase()}`];
+    if (text !== undefined) config[name] = parseSetting(name, text);
+  }
+  return config as Config;
+}

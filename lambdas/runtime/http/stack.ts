@@ -1,0 +1,155 @@
+// The one middy stack, and the only place that names middy: request id, caller, route, policy, JSON body, handler, serialise;
+// and one onError that turns any error into a fault body of the service at hand.
+import middy from '@middy/core';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
+import { ApiError } from '../../domain/errors.ts';
+import type { Services } from '../services.ts';
+import type { ApiRequest, ApiResponse, Caller, Routes } from './request.ts';
+import { type Match, type Router, routerOf } from './router.ts';
+
+/** An HTTP API (payload 2.0) event after our authorizer, whose answer is always "let it in" so that 401s have a body of ours. */
+export type HttpEvent = APIGatewayProxyEventV2 & {
+  requestContext: { authorizer?: { lambda?: Record<string, unknown> } };
+};
+export type HttpHandler = (event: HttpEvent, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;
+
+export interface Service {
+  routes: Routes;
+  /** Spellings of a path that mean the same as a route's. */
+  canonicalPath(path: string): string;
+  /** Requests that may come without a token. */
+  isPublic(method: string, path: string): boolean;
+  /** Decides by route and caller; throws 403. */
+  authorize(route: string, caller: Caller, projectId: string | null): void;
+  /** The body of an error. */
+  fault(error: ApiError, requestId: string): { body: unknown; headers?: Record<string, string> };
+  /** Lets through or throws 406/415. */
+  negotiate?(headers: Record<string, string>, method: string): void;
+}
+
+const maxBodyBytes = 1024 * 1024;
+
+interface State extends Record<string, unknown> {
+  request?: ApiRequest;
+  match?: Match;
+}
+type Request = middy.Request<HttpEvent, APIGatewayProxyStructuredResultV2, Error, Context, State>;
+
+const requestIdOf = (event: HttpEvent): string => `req-${event.requestContext.requestId}`;
+
+export function callerOf(event: HttpEvent): Caller | undefined {
+  const found = event.requestContext.authorizer?.lambda;
+  if (typeof found?.['user_id'] !== 'string') return undefined;
+  return {
+    user_id: found['user_id'],
+    user_name: String(found['user_name'] ?? ''),
+    project_id: typeof found['project_id'] === 'string' && found['project_id'] !== '' ? found['project_id'] : null,
+    roles: String(found['roles'] ?? '')
+      .split(',')
+      .filter(Boolean),
+  };
+}
+
+function requestOf(event: HttpEvent, services: Services, service: Service): ApiRequest {
+  const caller = callerOf(event);
+  const request: ApiRequest = {
+    services,
+    request_id: requestIdOf(event),
+    method: event.requestContext.http.method,
+    path: event.rawPath,
+    route: '',
+    params: {},
+    query: new URLSearchParams(event.rawQueryString),
+    headers: event.headers as Record<string, string>,
+    body: undefined,
+    caller,
+    origin: `${event.headers['x-forwarded-proto'] ?? 'https'}://${event.headers['host'] ?? event.requestContext.domainName}`,
+    authorize: (projectId) => {
+      if (caller === undefined) throw unauthenticated();
+      service.authorize(request.route, caller, projectId);
+    },
+  };
+  return request;
+}
+
+const unauthenticated = () =>
+  new ApiError(401, 'The request you have made requires authentication.', { shape: 'http' });
+
+const begin = (services: Services, service: Service) => ({
+  before: (request: Request) => {
+    request.internal.request = requestOf(request.event, services, service);
+    service.negotiate?.(request.internal.request.headers, request.internal.request.method);
+  },
+});
+
+const route = (service: Service, router: Router) => ({
+  before: ({ internal }: Request) => {
+    const request = internal.request!;
+    const path = service.canonicalPath(request.path);
+    if (request.caller === undefined && !service.isPublic(request.method, path)) throw unauthenticated();
+    const match = router.match(request.method, path);
+    request.route = match.route;
+    request.params = match.params;
+    internal.match = match;
+  },
+});
+
+const jsonBody = () => ({
+  before: ({ event, internal }: Request) => {
+    if (event.body === undefined || event.body === '') return;
+    const text = event.isBase64Encoded ? Buffer.from(event.body, 'base64').toString('utf8') : event.body;
+    if (Buffer.byteLength(text) > maxBodyBytes) throw new ApiError(413, 'Request is too large.');
+    try {
+      internal.request!.body = JSON.parse(text);
+    } catch (cause) {
+      throw new ApiError(400, 'Request is not in valid JSON format', { cause });
+    }
+  },
+});
+
+function serialised(response: ApiResponse, requestId: string): APIGatewayProxyStructuredResultV2 {
+  const headers: Record<string, string> = { 'x-openstack-request-id': requestId, ...response.headers };
+  if (response.body === undefined) return { statusCode: response.status, headers };
+  return {
+    statusCode: response.status,
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(response.body),
+  };
+}
+
+/** Anything that is not an answer to the client is a bug of ours: logged whole, told as a 500 without its text. */
+function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const isAway = error instanceof Error && error.name === 'TableUnavailable';
+  if (isAway) return new ApiError(503, 'The service is busy. Please try again.', { cause: error });
+  return new ApiError(500, 'An unknown exception occurred.', { cause: error });
+}
+
+const faults = (services: Services, service: Service) => ({
+  onError: (request: Request) => {
+    const error = asApiError(request.error);
+    const requestId = requestIdOf(request.event);
+    if (error.status >= 500) services.logger.error('request failed', { request_id: requestId, error: request.error });
+    const { body, headers } = service.fault(error, requestId);
+    request.response = serialised({ status: error.status, body, ...(headers ? { headers } : {}) }, requestId);
+  },
+});
+
+/** The route's answer ends the chain as a middleware's does, because middy tells a handler nothing of what middlewares found out. */
+const answer = () => ({
+  before: async ({ internal }: Request) => {
+    const request = internal.request!;
+    return serialised(await internal.match!.handler(request), request.request_id);
+  },
+});
+
+/** The Lambda handler of a service: what is exported is this wrapped value. */
+export function httpHandler(services: Services, service: Service): HttpHandler {
+  const router = routerOf(service.routes);
+  return middy<HttpEvent, APIGatewayProxyStructuredResultV2, Error, Context, State>()
+    .use(faults(services, service))
+    .use(begin(services, service))
+    .use(route(service, router))
+    .use(jsonBody())
+    .use(answer()) as unknown as HttpHandler;
+}

@@ -1,0 +1,251 @@
+// Tasks that only remember: Octavia's database and lifecycle tasks.
+import { announce, announceTransitions } from '../controller/announce.ts';
+import { requestWhatIsPending } from '../controller/requests.ts';
+import { rolesOf } from '../domain/amphora.ts';
+import { Superseded } from '../domain/errors.ts';
+import type { Candidate, LoadBalancerRow } from '../domain/load-balancer.ts';
+import type { AmphoraRole } from '../domain/statuses.ts';
+import { TransactionCancelled } from '../drivers/table/table.ts';
+import { claimOperation, readAmphora, readAmphorae, readSpares, setAmphora } from '../repositories/amphorae.ts';
+import { commitApplied, commitDeleted, commitFailed } from '../repositories/commits.ts';
+import { expectSigns, noteRollUp } from '../repositories/health.ts';
+import { changeLoadBalancer } from '../repositories/load-balancers.ts';
+import { readLoadBalancer, readTree } from '../repositories/trees.ts';
+import type { Services } from '../runtime/services.ts';
+import { type Task, taskHandler } from './task.ts';
+
+interface OfOperation {
+  load_balancer_id: string;
+  operation_id: string;
+  execution: string;
+}
+
+/** The load balancer, as long as this execution holds it. @throws Superseded when it does not any more */
+function held(row: LoadBalancerRow | undefined, { load_balancer_id, execution }: OfOperation): LoadBalancerRow {
+  if (row === undefined) throw new Superseded(`load balancer ${load_balancer_id} is gone`);
+  if (row.lease?.execution !== execution)
+    throw new Superseded(`${execution} does not hold load balancer ${load_balancer_id}`);
+  return row;
+}
+
+const owned = async (services: Services, input: OfOperation): Promise<LoadBalancerRow> =>
+  held(await readLoadBalancer(services.table, input.load_balancer_id), input);
+
+/** Writes down which amphorae are to be made, before any is; again: the same ones. */
+async function planned(services: Services, input: OfOperation, roles: AmphoraRole[]): Promise<Candidate[]> {
+  const ids = roles.map(() => services.newId());
+  let candidates: Candidate[] = [];
+  await changeLoadBalancer(services, input.load_balancer_id, (row) => {
+    const mine = held(row, input).candidates.filter(
+      (one) => one.operation_id === input.operation_id && roles.includes(one.role),
+    );
+    candidates = mine;
+    if (mine.length === roles.length) return undefined;
+    candidates = roles.map((role, index) => ({
+      operation_id: input.operation_id,
+      role,
+      amphora_id: ids[index]!,
+      is_spare: false,
+    }));
+    return { candidates: [...row.candidates.filter((one) => !roles.includes(one.role)), ...candidates] };
+  });
+  return candidates;
+}
+
+const PlanAmphorae: Task<OfOperation> = async (services, input) => {
+  const row = await owned(services, input);
+  return { amphorae: await planned(services, input, rolesOf(row.topology)) };
+};
+
+/** Which amphorae are replaced, the standby first: service hangs on the other meanwhile. */
+const PlanFailover: Task<OfOperation & { amphora_id?: string }> = async (services, input) => {
+  const row = await owned(services, input);
+  const ids =
+    input.amphora_id === undefined ? row.amphora_ids : row.amphora_ids.filter((id) => id === input.amphora_id);
+  const amphorae = await readAmphorae(services.table, ids);
+  await announce(services, row, 'failover_started', 'loadbalancer', row.id, { amphora_ids: ids });
+  const standbyFirst = amphorae.toSorted((a, b) => Number(b.role === 'BACKUP') - Number(a.role === 'BACKUP'));
+  return { amphorae: standbyFirst.map(({ id, role }) => ({ amphora_id: id, role })) };
+};
+
+const PlanReplacement: Task<OfOperation & { amphora_id: string; role: AmphoraRole }> = async (services, input) => {
+  const [candidate] = await planned(services, input, [input.role]);
+  return candidate;
+};
+
+/** A spare takes a candidate's place in one transaction with the claim, so that no spare is ever claimed for nobody. */
+const ClaimSpare: Task<OfOperation & { role: AmphoraRole }> = async (services, input) => {
+  const row = await owned(services, input);
+  const candidate = row.candidates.find((one) => one.role === input.role && one.operation_id === input.operation_id);
+  if (candidate === undefined) throw new Superseded(`no ${input.role} is planned`);
+  if (candidate.is_spare) return candidate;
+  for (const spare of await readSpares(services.table)) {
+    const claimed: Candidate = { ...candidate, amphora_id: spare.id, is_spare: true };
+    if (await claim(services, input, claimed)) return claimed;
+  }
+  return candidate;
+};
+
+async function claim(services: Services, input: OfOperation, claimed: Candidate): Promise<boolean> {
+  try {
+    await changeLoadBalancer(
+      services,
+      input.load_balancer_id,
+      (row) => ({ candidates: [...held(row, input).candidates.filter((one) => one.role !== claimed.role), claimed] }),
+      () => [claimOperation(services, claimed.amphora_id, input.load_balancer_id, claimed.role)],
+    );
+  } catch (error) {
+    const isTaken =
+      error instanceof TransactionCancelled && error.reasons.some(({ code }) => code === 'ConditionalCheckFailed');
+    if (isTaken) return false;
+    throw error;
+  }
+  await expectSigns(services, claimed.amphora_id, input.load_balancer_id);
+  return true;
+}
+
+/** A built amphora is its load balancer's, or a spare. */
+const FinalizeAmphora: Task<{
+  amphora_id: string;
+  load_balancer_id?: string | null;
+  role?: AmphoraRole | null;
+}> = async (services, { amphora_id, load_balancer_id = null, role = null }) => {
+  const status = load_balancer_id === null ? 'READY' : 'ALLOCATED';
+  await setAmphora(
+    services,
+    amphora_id,
+    { status, load_balancer_id, role },
+    { oneOf: { status: ['BOOTING', status] } },
+  );
+  await expectSigns(services, amphora_id, load_balancer_id);
+};
+
+/** A candidate takes the place of the amphora it replaces; from here on a heartbeat of the old one counts for nothing. */
+const ReplaceAmphora: Task<OfOperation & { old_amphora_id: string; amphora_id: string }> = async (services, input) => {
+  await changeLoadBalancer(services, input.load_balancer_id, (row) => {
+    const { amphora_ids, candidates } = held(row, input);
+    if (!candidates.some((one) => one.amphora_id === input.amphora_id)) return undefined;
+    return {
+      amphora_ids: [...amphora_ids.filter((id) => id !== input.old_amphora_id), input.amphora_id],
+      candidates: candidates.filter((one) => one.amphora_id !== input.amphora_id),
+    };
+  });
+  await setAmphora(services, input.old_amphora_id, { status: 'PENDING_DELETE' });
+  await noteRollUp(services, input.amphora_id, '');
+};
+
+interface Pushed {
+  generation: number;
+  refused: Record<string, string>;
+}
+
+/** The end of a flow that brought a load balancer into force: candidates are its amphorae, the lease is given back. */
+const ActivateLoadBalancer: Task<OfOperation & { pushed: Pushed }> = async (services, input) => {
+  const row = await owned(services, input);
+  await changeLoadBalancer(services, row.id, (now) => {
+    const { amphora_ids, candidates } = held(now, input);
+    if (candidates.length === 0) return undefined;
+    return { amphora_ids: [...amphora_ids, ...candidates.map((one) => one.amphora_id)], candidates: [] };
+  });
+  const tree = await readTree(services.table, row.id);
+  if (tree === undefined) return;
+  const outcome = { generation: input.pushed.generation, refused: new Map(Object.entries(input.pushed.refused)) };
+  const { transitions, after } = await commitApplied(services, tree, outcome, {
+    execution: input.execution,
+    operation_id: input.operation_id,
+    operation_timeout_ms: services.config.operation_timeout_ms,
+  });
+  if (row.operation?.kind === 'failover') await announce(services, row, 'failover_completed', 'loadbalancer', row.id);
+  await announceTransitions(services, row, transitions);
+  if (after === undefined) await letGo(services, input);
+  else await requestWhatIsPending(services, after, `-after-${input.execution}`);
+};
+
+/** Nothing was to be committed, as when the load balancer is to be deleted by now: somebody else's turn. */
+async function letGo(services: Services, { load_balancer_id, execution }: OfOperation): Promise<void> {
+  const change = await changeLoadBalancer(services, load_balancer_id, (row) =>
+    row.lease?.execution === execution ? { lease: null } : undefined,
+  );
+  if (change) await requestWhatIsPending(services, change.after, `-after-${execution}`);
+}
+
+const RemoveLoadBalancer: Task<OfOperation> = async (services, input) => {
+  const tree = await readTree(services.table, input.load_balancer_id);
+  if (tree === undefined) return;
+  await announceTransitions(services, tree.loadBalancer, await commitDeleted(services, tree));
+};
+
+/** The name of an error and what it said, as Step Functions hands them on. */
+interface FlowError {
+  Error?: string;
+  Cause?: string;
+}
+
+const said = ({ Error: name = 'Unknown', Cause: cause = '' }: FlowError): string => {
+  try {
+    const { errorMessage } = JSON.parse(cause) as { errorMessage?: string };
+    return `${name}: ${errorMessage ?? cause}`;
+  } catch {
+    return cause === '' ? name : `${name}: ${cause}`;
+  }
+};
+
+/** The flow is over and did not reach its end. A later operation that waits is set going. */
+const FailOperation: Task<OfOperation & { error: FlowError }> = async (services, input) => {
+  const row = await readLoadBalancer(services.table, input.load_balancer_id);
+  if (row === undefined || row.lease?.execution !== input.execution) return;
+  if (row.operation !== null && row.operation.id !== input.operation_id) return letGo(services, input);
+  const transitions = await commitFailed(services, row.id, said(input.error), input.execution);
+  if (row.operation?.kind === 'failover') {
+    await announce(services, row, 'failover_failed', 'loadbalancer', row.id, { reason: said(input.error) });
+  }
+  await announceTransitions(services, row, transitions);
+};
+
+/** What this operation has made so far and nobody uses: read from the record, not from the flow's memory. */
+const PlanRevert: Task<OfOperation> = async (services, input) => {
+  const row = await readLoadBalancer(services.table, input.load_balancer_id);
+  // A later attempt at the same operation goes on with the same candidates.
+  const isHeld = row?.lease?.execution === input.execution;
+  const candidates = (isHeld ? row.candidates : []).filter((one) => one.operation_id === input.operation_id);
+  return { amphorae: candidates.map(({ amphora_id }) => ({ amphora_id })) };
+};
+
+const ForgetCandidates: Task<OfOperation> = async (services, input) => {
+  await changeLoadBalancer(services, input.load_balancer_id, ({ candidates, lease }) => {
+    if (lease?.execution !== input.execution) return undefined;
+    const others = candidates.filter((one) => one.operation_id !== input.operation_id);
+    return others.length === candidates.length ? undefined : { candidates: others };
+  });
+};
+
+/** All machines of a load balancer that is to go, those on their way too. */
+const PlanDeletion: Task<OfOperation> = async (services, input) => {
+  const row = await owned(services, input);
+  const ids = [...row.amphora_ids, ...row.candidates.map((one) => one.amphora_id)];
+  return { amphorae: ids.map((amphora_id) => ({ amphora_id })) };
+};
+
+/** What a build made and cannot use is marked, so that nothing else takes it. */
+const AbandonAmphora: Task<{ amphora_id: string }> = async (services, { amphora_id }) => {
+  if (await readAmphora(services.table, amphora_id))
+    await setAmphora(services, amphora_id, { status: 'PENDING_DELETE' });
+};
+
+export const lifecycleTasks = {
+  PlanAmphorae,
+  PlanFailover,
+  PlanReplacement,
+  PlanRevert,
+  PlanDeletion,
+  ClaimSpare,
+  FinalizeAmphora,
+  ReplaceAmphora,
+  ActivateLoadBalancer,
+  RemoveLoadBalancer,
+  ForgetCandidates,
+  AbandonAmphora,
+  FailOperation,
+};
+
+export const lifecycleHandler = (services: Services) => taskHandler(services, lifecycleTasks);

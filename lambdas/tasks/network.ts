@@ -1,0 +1,68 @@
+// Tasks that plug interfaces and move VIPs: Octavia's network tasks.
+import { Superseded } from '../domain/errors.ts';
+import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import { readAmphora, setAmphora } from '../repositories/amphorae.ts';
+import { changeLoadBalancer } from '../repositories/load-balancers.ts';
+import { readLoadBalancer } from '../repositories/trees.ts';
+import type { Services } from '../runtime/services.ts';
+import { type Task, taskHandler } from './task.ts';
+
+interface OfAmphora {
+  load_balancer_id: string;
+  amphora_id: string;
+}
+
+async function both(services: Services, { load_balancer_id, amphora_id }: OfAmphora) {
+  const [loadBalancer, amphora] = await Promise.all([
+    readLoadBalancer(services.table, load_balancer_id),
+    readAmphora(services.table, amphora_id),
+  ]);
+  if (loadBalancer === undefined) throw new Superseded(`load balancer ${load_balancer_id} is gone`);
+  if (amphora === undefined) throw new Superseded(`amphora ${amphora_id} is gone`);
+  return { loadBalancer, amphora };
+}
+
+const PlugVip: Task<OfAmphora> = async (services, input) => {
+  const { loadBalancer, amphora } = await both(services, input);
+  const machine = { id: amphora.id, compute_id: amphora.compute_id ?? '', lb_network_ip: amphora.lb_network_ip ?? '' };
+  const plugged = await services.network.plugVip(loadBalancer.id, loadBalancer, machine);
+  await setAmphora(services, amphora.id, {
+    ...plugged,
+    ha_ip: loadBalancer.vip_address,
+    ha_port_id: loadBalancer.vip_port_id,
+  });
+};
+
+/**
+ * The fence: the epoch is raised first, by a conditional write of whoever holds the load balancer; a late call with an older
+ * epoch has no effect from then on.
+ */
+const TakeVip: Task<OfAmphora & { execution: string }> = async (services, input) => {
+  const { loadBalancer, amphora } = await both(services, input);
+  const epoch = await raisedEpoch(services, loadBalancer, input.execution);
+  const machine = { id: amphora.id, compute_id: amphora.compute_id ?? '', vrrp_port_id: amphora.vrrp_port_id ?? '' };
+  await services.network.takeVip(loadBalancer.id, loadBalancer, machine, epoch);
+  return { epoch };
+};
+
+async function raisedEpoch(services: Services, { id }: LoadBalancerRow, execution: string): Promise<number> {
+  const change = await changeLoadBalancer(services, id, (row) => {
+    if (row.lease?.execution !== execution) throw new Superseded(`${execution} does not hold load balancer ${id}`);
+    return { vip_epoch: row.vip_epoch + 1 };
+  });
+  if (change === undefined) throw new Superseded(`load balancer ${id} is gone`);
+  return change.after.vip_epoch;
+}
+
+const UnplugVip: Task<OfAmphora> = async (services, { load_balancer_id, amphora_id }) => {
+  const loadBalancer = await readLoadBalancer(services.table, load_balancer_id);
+  if (loadBalancer) await services.network.unplugVip(load_balancer_id, loadBalancer, amphora_id);
+};
+
+const ReleaseVip: Task<{ load_balancer_id: string }> = async (services, { load_balancer_id }) => {
+  const loadBalancer = await readLoadBalancer(services.table, load_balancer_id);
+  if (loadBalancer) await services.network.releaseVip(load_balancer_id, loadBalancer);
+};
+
+export const networkTasks = { PlugVip, TakeVip, UnplugVip, ReleaseVip };
+export const networkHandler = (services: Services) => taskHandler(services, networkTasks);

@@ -1,0 +1,15 @@
+// A task of a flow: named by its state, given ids, answers with what it provides. Every task may run twice.
+import type { Services } from '../runtime/services.ts';
+
+export type Task<I = any> = (services: Services, input: I) => Promise<unknown>;
+export type TaskHandler = (payload: { task: string } & Record<string, unknown>) => Promise<unknown>;
+
+/** The Lambda of one group of tasks. */
+export const taskHandler =
+  (services: Services, tasks: Record<string, Task>): TaskHandler =>
+  async ({ task, ...input }) => {
+    const run = tasks[task];
+    if (run === undefined) throw new TypeError(`no task named ${task}`);
+    // A flow's state is JSON: undefined is not.
+    return (await run(services, input)) ?? null;
+  };

@@ -1,0 +1,313 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ApiError, Superseded } from '../../lambdas/domain/errors.ts';
+import type { VipRequest } from '../../lambdas/drivers/network/network-driver.ts';
+import { NoopNetworkDriver } from '../../lambdas/drivers/network/noop.ts';
+import { canonical } from '../../lambdas/drivers/network/subnets.ts';
+import type { TableNetworkDriver } from '../../lambdas/drivers/network/table-network.ts';
+import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
+import { LoopbackNetworkDriver } from '../../local/network/loopback-network.ts';
+
+type Fence = (amphoraId: string) => Promise<void>;
+const clock = { now: () => 1_700_000_000_000 };
+const newId = () => randomUUID();
+
+const implementations: Record<string, (table: SqliteTable, cidr: string) => TableNetworkDriver> = {
+  noop: (table, cidr) =>
+    new NoopNetworkDriver({ table, clock, newId, subnets: [{ name: 'vip-subnet', network_name: 'vip-net', cidr }] }),
+  loopback: (table, cidr) => new LoopbackNetworkDriver({ table, clock, newId, cidr, fence: async () => {} }),
+};
+
+const wanted = (request: Partial<VipRequest>): VipRequest => ({
+  load_balancer_id: randomUUID(),
+  project_id: 'p',
+  address: null,
+  port_id: null,
+  subnet_id: null,
+  network_id: null,
+  ...request,
+});
+const refusal = (status: number, faultstring: string | RegExp) =>
+  expect.objectContaining({ name: 'ApiError', status, faultstring: expect.stringMatching(faultstring) });
+const amphora = (id: string) => ({ id, compute_id: `c-${id}`, lb_network_ip: '127.0.0.1', vrrp_port_id: randomUUID() });
+const unknownId = '00000000-0000-4000-8000-000000000000';
+
+describe.each(Object.entries(implementations))('network driver: %s', (_name, make) => {
+  let table: SqliteTable;
+  let network: TableNetworkDriver;
+  let subnet_id: string;
+  let network_id: string;
+
+  beforeEach(async () => {
+    table = new SqliteTable({ path: ':memory:' });
+    network = make(table, '127.90.0.0/24');
+    [{ id: subnet_id, network_id } = { id: '', network_id: '' }] = await network.listSubnets();
+  });
+  afterEach(() => table.close());
+
+  it('has the same subnet after every restart', async () => {
+    const again = await make(table, '127.90.0.0/24').listSubnets();
+    expect(again).toEqual(await network.listSubnets());
+    expect(await network.getSubnet(subnet_id)).toEqual({
+      id: subnet_id,
+      network_id,
+      name: 'vip-subnet',
+      cidr: '127.90.0.0/24',
+      ip_version: 4,
+    });
+    expect(subnet_id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  it('allocates the lowest free address, by subnet or by network', async () => {
+    const first = await network.allocateVip(wanted({ subnet_id }));
+    const second = await network.allocateVip(wanted({ network_id }));
+    expect([first.vip_address, second.vip_address]).toEqual(['127.90.0.1', '127.90.0.2']);
+    expect(first).toMatchObject({ vip_subnet_id: subnet_id, vip_network_id: network_id });
+  });
+
+  it('answers the same load balancer with the same VIP, at once and after a restart', async () => {
+    const request = wanted({ subnet_id });
+    const answers = await Promise.all([1, 2, 3].map(() => network.allocateVip(request)));
+    answers.push(await make(table, '127.90.0.0/24').allocateVip(request));
+    expect(new Set(answers.map((vip) => JSON.stringify(vip))).size).toBe(1);
+    expect(await network.listVips()).toEqual([
+      { load_balancer_id: request.load_balancer_id, vip: answers[0], allocated_at: clock.now() },
+    ]);
+    expect((await network.allocateVip(wanted({ subnet_id }))).vip_address).toBe('127.90.0.2');
+  });
+
+  it('never gives an address twice to 50 that ask at once, of two processes', async () => {
+    const other = make(table, '127.90.0.0/24');
+    const asked = Array.from({ length: 50 }, (_, n) => (n % 2 ? other : network).allocateVip(wanted({ subnet_id })));
+    const addresses = (await Promise.all(asked)).map((vip) => vip.vip_address);
+    expect(new Set(addresses).size).toBe(50);
+  });
+
+  it('gives every address of a subnet once, and then no more', async () => {
+    const tiny = make(table, '127.91.0.0/28');
+    const asked = Array.from({ length: 15 }, () => tiny.allocateVip(wanted({ network_id })));
+    const outcomes = await Promise.allSettled(asked);
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(14);
+    const refused = outcomes.find((outcome) => outcome.status === 'rejected');
+    expect(refused?.reason).toEqual(refusal(409, /^No more IP addresses available on network/));
+  });
+
+  it('finds what another process gave back to a full subnet', async () => {
+    const [one, other] = [make(table, '127.91.0.0/29'), make(table, '127.91.0.0/29')];
+    const requests = Array.from({ length: 6 }, () => wanted({ network_id }));
+    const vips = await Promise.all(requests.map((request) => one.allocateVip(request)));
+    await other.releaseVip(requests[2]!.load_balancer_id, vips[2]!);
+    expect((await one.allocateVip(wanted({ network_id }))).vip_address).toBe(vips[2]!.vip_address);
+  });
+
+  it('allocates the address that is asked for, once', async () => {
+    const vip = await network.allocateVip(wanted({ subnet_id, address: '127.90.0.77' }));
+    expect(vip.vip_address).toBe('127.90.0.77');
+    await expect(network.allocateVip(wanted({ network_id, address: '127.90.0.77' }))).rejects.toEqual(
+      refusal(409, /^The VIP IP address is already in use: /),
+    );
+  });
+
+  it.each(['127.90.0.0', '127.90.0.255', '127.90.1.1', '2001:db8::1'])('refuses %s', async (address) => {
+    await expect(network.allocateVip(wanted({ subnet_id, address }))).rejects.toEqual(refusal(400, 'not a valid IP'));
+    await expect(network.allocateVip(wanted({ network_id, address }))).rejects.toEqual(
+      refusal(400, 'does not contain a subnet for VIP address'),
+    );
+  });
+
+  it('refuses what is not there', async () => {
+    const texts = { subnet_id: 'Subnet', network_id: 'Network', port_id: 'Port' };
+    for (const [field, resource] of Object.entries(texts)) {
+      await expect(network.allocateVip(wanted({ [field]: unknownId }))).rejects.toEqual(
+        refusal(400, `^${resource} ${unknownId} not found\\.$`),
+      );
+    }
+    await expect(network.allocateVip(wanted({ subnet_id, network_id: unknownId }))).rejects.toThrow(ApiError);
+    await expect(network.getSubnet(unknownId)).rejects.toEqual(refusal(400, `^Subnet ${unknownId} not found\\.$`));
+  });
+
+  it('takes a port that is there and unattached, and leaves it when the VIP is released', async () => {
+    const port = await network.addresses.createPort(subnet_id);
+    const request = wanted({ port_id: port.id });
+    const vip = await network.allocateVip(request);
+    expect(vip).toMatchObject({ vip_address: port.address, vip_port_id: port.id, vip_subnet_id: subnet_id });
+    expect(await network.allocateVip(request)).toEqual(vip);
+    await expect(network.allocateVip(wanted({ port_id: port.id }))).rejects.toEqual(refusal(409, 'already in use'));
+    await network.releaseVip(request.load_balancer_id, vip);
+    expect((await network.addresses.getPort(port.id)).device_id).toBe(null);
+    expect((await network.allocateVip(wanted({ port_id: port.id }))).vip_port_id).toBe(port.id);
+  });
+
+  it('refuses a port that contradicts the rest of the request', async () => {
+    const port = await network.addresses.createPort(subnet_id);
+    for (const wrong of [{ network_id: unknownId }, { subnet_id: unknownId }, { address: '127.90.0.200' }]) {
+      await expect(network.allocateVip(wanted({ port_id: port.id, ...wrong }))).rejects.toMatchObject({ status: 400 });
+    }
+  });
+
+  it('releases a VIP once, and gives its address again', async () => {
+    const request = wanted({ subnet_id });
+    const vip = await network.allocateVip(request);
+    await network.plugVip(request.load_balancer_id, vip, amphora('a'));
+    await network.releaseVip(request.load_balancer_id, vip);
+    const next = await network.allocateVip(wanted({ subnet_id }));
+    expect(next.vip_address).toBe(vip.vip_address);
+    await network.releaseVip(request.load_balancer_id, vip);
+    await expect(network.allocateVip(wanted({ subnet_id, address: next.vip_address }))).rejects.toThrow(ApiError);
+  });
+
+  it('gives an amphora one interface, until it is unplugged', async () => {
+    const request = wanted({ subnet_id });
+    const vip = await network.allocateVip(request);
+    const plug = (id: string) => network.plugVip(request.load_balancer_id, vip, amphora(id));
+    const [first, again, other] = await Promise.all([plug('a'), plug('a'), plug('b')]);
+    expect(again).toEqual(first);
+    expect(new Set([vip.vip_address, first.vrrp_ip, other.vrrp_ip]).size).toBe(3);
+    await network.unplugVip(request.load_balancer_id, vip, 'a');
+    await network.unplugVip(request.load_balancer_id, vip, 'a');
+    expect((await plug('c')).vrrp_ip).toBe(first.vrrp_ip);
+  });
+
+  describe('whose VIP', () => {
+    const lb = randomUUID();
+    const setUp = async () => {
+      const driver = make(table, '127.90.0.0/24');
+      const vip = await driver.allocateVip(wanted({ load_balancer_id: lb, subnet_id }));
+      const take = (id: string, epoch: number) => driver.takeVip(lb, vip, amphora(id), epoch);
+      return { driver, vip, take, owner: () => driver.vipOwner(lb) };
+    };
+
+    it('has no owner until it is taken, and then the last one that took it', async () => {
+      const { take, owner } = await setUp();
+      expect(await owner()).toBe(null);
+      await take('a', 1);
+      await take('a', 1);
+      expect(await owner()).toBe('a');
+      await take('b', 2);
+      expect(await owner()).toBe('b');
+    });
+
+    it('does not move for a lower epoch, nor for another amphora at the same one', async () => {
+      const { take, owner } = await setUp();
+      await take('a', 5);
+      await expect(take('b', 4)).rejects.toThrow(Superseded);
+      await expect(take('b', 5)).rejects.toThrow(Superseded);
+      expect(await owner()).toBe('a');
+    });
+
+    it('ends up with the highest epoch when many take it at once', async () => {
+      const { take, owner } = await setUp();
+      const takes = Array.from({ length: 10 }, (_, epoch) => take(`amphora-${epoch}`, epoch));
+      await Promise.allSettled(takes);
+      expect(await owner()).toBe('amphora-9');
+    });
+
+    it('has no owner when that is unplugged, and does not forget the epoch', async () => {
+      const { driver, vip, take, owner } = await setUp();
+      await take('a', 5);
+      await driver.unplugVip(lb, vip, 'a');
+      expect(await owner()).toBe(null);
+      await expect(take('b', 4)).rejects.toThrow(Superseded);
+      await take('b', 6);
+      expect(await owner()).toBe('b');
+    });
+
+    it('cannot be taken once it was released', async () => {
+      const { driver, vip, take } = await setUp();
+      await driver.releaseVip(lb, vip);
+      await expect(take('a', 1)).rejects.toThrow(Superseded);
+    });
+  });
+});
+
+describe('taking a VIP on loopback', () => {
+  const lb = randomUUID();
+  const setUp = async (fence: Fence) => {
+    const table = new SqliteTable({ path: ':memory:' });
+    const driver = new LoopbackNetworkDriver({ table, clock, newId, fence });
+    const [subnet] = await driver.listSubnets();
+    const vip = await driver.allocateVip(wanted({ load_balancer_id: lb, subnet_id: subnet!.id }));
+    const take = (id: string, epoch: number) => driver.takeVip(lb, vip, amphora(id), epoch);
+    return { driver, vip, take };
+  };
+
+  it('fences everyone who had it, and the owner when it is released', async () => {
+    const fenced: string[] = [];
+    const { driver, vip, take } = await setUp(async (id) => void fenced.push(id));
+    await take('a', 1);
+    expect(fenced).toEqual([]);
+    await take('b', 2);
+    expect(fenced).toEqual(['a']);
+    await expect(take('c', 1)).rejects.toThrow(Superseded);
+    expect(fenced).toEqual(['a']);
+    await driver.releaseVip(lb, vip);
+    expect(fenced).toEqual(['a', 'b']);
+  });
+
+  it('is completed by the next try when the first one was cut short', async () => {
+    const fenced: string[] = [];
+    let isBroken = true;
+    const { driver, take } = await setUp(async (id) => {
+      if (isBroken) throw new Error('killed here');
+      fenced.push(id);
+    });
+    await take('a', 1);
+    await expect(take('b', 2)).rejects.toThrow('killed here');
+    isBroken = false;
+    await take('b', 2);
+    expect(fenced).toEqual(['a']);
+    expect(await driver.vipOwner(lb)).toBe('b');
+  });
+
+  it('fences an amphora that was unplugged when another one takes it', async () => {
+    const fenced: string[] = [];
+    const { driver, vip, take } = await setUp(async (id) => void fenced.push(id));
+    await take('a', 1);
+    await driver.unplugVip(lb, vip, 'a');
+    await take('b', 2);
+    expect(fenced).toEqual(['a']);
+  });
+});
+
+describe('addresses', () => {
+  it('are unique across restarts of the service', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'network-'));
+    const open = () => new SqliteTable({ path: join(directory, 'table.db') });
+    const addresses: string[] = [];
+    for (let start = 0; start < 3; start += 1) {
+      const table = open();
+      const network = new NoopNetworkDriver({ table, clock, newId });
+      const [subnet] = await network.listSubnets();
+      for (let n = 0; n < 5; n += 1) {
+        addresses.push((await network.allocateVip(wanted({ subnet_id: subnet!.id }))).vip_address);
+      }
+      await table.close();
+    }
+    expect(new Set(addresses).size).toBe(15);
+    rmSync(directory, { recursive: true });
+  });
+
+  it('come from the subnet of the right family when a network has several', async () => {
+    const table = new SqliteTable({ path: ':memory:' });
+    const subnets = ['2001:db8::/64', '198.18.0.0/24', '198.18.1.0/24'];
+    const settings = subnets.map((cidr, n) => ({ name: `subnet-${n}`, network_name: 'net', cidr }));
+    const network = new NoopNetworkDriver({ table, clock, newId, subnets: settings });
+    const [six] = await network.listSubnets();
+    const network_id = six!.network_id;
+    const asked = [{ network_id }, { subnet_id: six!.id }, { network_id, address: '198.18.1.9' }];
+    const vips = await Promise.all(asked.map((request) => network.allocateVip(wanted(request))));
+    expect(vips.map((vip) => vip.vip_address)).toEqual(['198.18.0.1', '2001:db8::1', '198.18.1.9']);
+    const address = '2001:DB8:0:0::FF';
+    expect((await network.allocateVip(wanted({ network_id, address }))).vip_address).toBe('2001:db8::ff');
+    await table.close();
+  });
+
+  it('have one spelling', () => {
+    expect(canonical('2001:0db8:0000::0001')).toBe('2001:db8::1');
+    expect(canonical('::ffff:192.0.2.1')).toBe('::ffff:192.0.2.1');
+    expect(canonical('192.0.2.1')).toBe('192.0.2.1');
+  });
+});

@@ -1,0 +1,125 @@
+// Rows of a load balancer's tree with everything filled in, so that a test says only what it is about.
+import type { HealthMonitorRow } from '../../lambdas/domain/health-monitor.ts';
+import type { ListenerRow } from '../../lambdas/domain/listener.ts';
+import type { LoadBalancerRow } from '../../lambdas/domain/load-balancer.ts';
+import type { MemberRow } from '../../lambdas/domain/member.ts';
+import type { PoolRow } from '../../lambdas/domain/pool.ts';
+import type { Row } from '../../lambdas/domain/row.ts';
+import type { Tree } from '../../lambdas/domain/tree.ts';
+
+/** The same id each time, readable in golden files: kind of resource, then number. */
+export const idOf = (kind: 'lb' | 'listener' | 'pool' | 'member' | 'monitor' | 'other', number = 1): string => {
+  const first = { lb: 'a', listener: 'b', pool: 'c', member: 'd', monitor: 'e', other: 'f' }[kind].repeat(8);
+  return `${first}-0000-4000-8000-${String(number).padStart(12, '0')}`;
+};
+
+const row = (id: string): Row => ({
+  id,
+  load_balancer_id: idOf('lb'),
+  project_id: idOf('other', 1).replaceAll('-', ''),
+  provisioning_status: 'ACTIVE',
+  operating_status: 'ONLINE',
+  created_at: '2026-01-01T00:00:00',
+  updated_at: null,
+  generation: 1,
+});
+
+export const aLoadBalancer = (given: Partial<LoadBalancerRow> = {}): LoadBalancerRow => ({
+  ...row(idOf('lb')),
+  name: '',
+  description: '',
+  admin_state_up: true,
+  vip_address: '127.0.0.1',
+  vip_port_id: idOf('other', 2),
+  vip_subnet_id: idOf('other', 3),
+  vip_network_id: idOf('other', 4),
+  provider: 'amphora',
+  topology: 'SINGLE',
+  tags: [],
+  listener_ids: [],
+  pool_ids: [],
+  amphora_ids: [],
+  candidates: [],
+  applied_generation: 1,
+  vip_epoch: 1,
+  operation: null,
+  lease: null,
+  intents: [],
+  ...given,
+});
+
+export const aListener = (given: Partial<ListenerRow> = {}): ListenerRow => ({
+  ...row(idOf('listener')),
+  protocol: 'HTTP',
+  protocol_port: 80,
+  name: '',
+  description: '',
+  admin_state_up: true,
+  connection_limit: -1,
+  default_pool_id: null,
+  timeout_client_data: 50_000,
+  timeout_member_connect: 5_000,
+  timeout_member_data: 50_000,
+  timeout_tcp_inspect: 0,
+  tags: [],
+  ...given,
+});
+
+export const aPool = (given: Partial<PoolRow> = {}): PoolRow => ({
+  ...row(idOf('pool')),
+  protocol: 'HTTP',
+  lb_algorithm: 'ROUND_ROBIN',
+  name: '',
+  description: '',
+  admin_state_up: true,
+  healthmonitor_id: null,
+  tags: [],
+  ...given,
+});
+
+/** Of the pool `aPool()`. */
+export const aMember = (given: Partial<MemberRow> = {}): MemberRow => ({
+  ...row(idOf('member')),
+  pool_id: idOf('pool'),
+  address: '192.0.2.1',
+  protocol_port: 8080,
+  subnet_id: null,
+  name: '',
+  admin_state_up: true,
+  weight: 1,
+  backup: false,
+  monitor_port: null,
+  monitor_address: null,
+  tags: [],
+  ...given,
+});
+
+/** Of the pool `aPool()`. */
+export const aMonitor = (given: Partial<HealthMonitorRow> = {}): HealthMonitorRow => ({
+  ...row(idOf('monitor')),
+  pool_id: idOf('pool'),
+  type: 'TCP',
+  delay: 5,
+  timeout: 3,
+  max_retries: 2,
+  max_retries_down: 3,
+  name: '',
+  admin_state_up: true,
+  http_method: null,
+  url_path: null,
+  expected_codes: null,
+  http_version: null,
+  domain_name: null,
+  tags: [],
+  ...given,
+});
+
+/** What is given, below `aLoadBalancer()`; nothing else. */
+export const aTree = (given: Partial<Tree> = {}): Tree => ({
+  loadBalancer: aLoadBalancer(),
+  listeners: [],
+  pools: [],
+  healthMonitors: [],
+  members: [],
+  ...given,
+});

@@ -1,0 +1,59 @@
+// Everything a handler may reach, with nothing behind it: noop drivers, a table in memory and a clock the test turns.
+import { NoopAmphoraDriver } from '../../lambdas/drivers/amphora/noop.ts';
+import { LocalCertificateAuthority } from '../../lambdas/drivers/certificates/local-authority.ts';
+import { aesSealer } from '../../lambdas/drivers/certificates/sealer.ts';
+import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
+import { NoopEventDriver } from '../../lambdas/drivers/events/event-driver.ts';
+import { NoopFlowDriver } from '../../lambdas/drivers/flows/noop.ts';
+import { NoopNetworkDriver } from '../../lambdas/drivers/network/noop.ts';
+import { NoopQueueDriver } from '../../lambdas/drivers/queue/queue-driver.ts';
+import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
+import type { Clock } from '../../lambdas/runtime/clock.ts';
+import { defaultConfig } from '../../lambdas/runtime/config.ts';
+import { newId } from '../../lambdas/runtime/ids.ts';
+import { silentLogger } from '../../lambdas/runtime/logger.ts';
+import type { Services } from '../../lambdas/runtime/services.ts';
+
+/** Stands still until it is turned; who sleeps turns it. */
+export class TurnableClock implements Clock {
+  #now = Date.parse('2025-06-01T12:00:00Z');
+  now(): number {
+    return this.#now;
+  }
+  turn(ms: number): void {
+    this.#now += ms;
+  }
+  async sleep(ms: number): Promise<void> {
+    this.turn(ms);
+  }
+}
+
+export interface TestServices extends Services {
+  clock: TurnableClock;
+  queue: NoopQueueDriver;
+  flows: NoopFlowDriver;
+  events: NoopEventDriver;
+}
+
+const encryptionKey = Buffer.alloc(32, 7);
+
+export function testServices(overrides: Partial<TestServices> = {}): TestServices {
+  const clock = overrides.clock ?? new TurnableClock();
+  const table = overrides.table ?? new SqliteTable({ path: ':memory:' });
+  return {
+    config: defaultConfig,
+    logger: silentLogger,
+    clock,
+    newId,
+    table,
+    queue: new NoopQueueDriver(),
+    flows: new NoopFlowDriver(),
+    compute: new NoopComputeDriver(),
+    network: new NoopNetworkDriver({ table, clock, newId }),
+    authority: new LocalCertificateAuthority({ table, encryptionKey, clock }),
+    amphora: new NoopAmphoraDriver(),
+    events: new NoopEventDriver(),
+    sealer: aesSealer(encryptionKey),
+    ...overrides,
+  };
+}

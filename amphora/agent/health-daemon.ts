@@ -140,7 +140,10 @@ export class HealthDaemon {
     };
   }
 
-  /** Not durable on purpose: it matters when the agent is killed, not when the machine loses power. */
+  /**
+   * Not durable on purpose: it matters when the agent is killed, not when the machine loses power. After the report, so
+   * that an agent killed in between leads to traffic reported twice rather than never.
+   */
   #saveLedger(): void {
     const text = JSON.stringify(this.#ledger.save());
     if (text === this.#saved) return;

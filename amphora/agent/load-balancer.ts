@@ -66,7 +66,10 @@ export class LoadBalancer {
       const known = this.store.holdsVip(vip.load_balancer_id) ? this.store.vip : null;
       if (known && vip.epoch < known.epoch) throw new Outdated('stale');
       this.store.setVip(vip);
-      if (this.#isToRun()) await this.#targetFor(vip.load_balancer_id).haproxy.start();
+      if (!this.#isToRun()) return;
+      // The VIP is here whether HAProxy can start or not; what keeps it from starting, the next push is told line by line.
+      const { haproxy } = this.#targetFor(vip.load_balancer_id);
+      await haproxy.start().catch((error) => log('HAProxy does not start', { error: textOf(error) }));
     });
   }
 

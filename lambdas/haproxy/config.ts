@@ -37,11 +37,24 @@ export const address = (ipAddress: string, port?: number): Argument => ({ kind: 
  * becomes a word by mistake.
  */
 export function words(literals: TemplateStringsArray, ...holes: (Argument | number)[]): Argument[] {
-  return literals.flatMap((literal, index) => {
-    const own = literal.split(' ').filter((text) => text !== '');
-    const hole = holes[index];
-    return [...own.map((text): Argument => ({ kind: 'word', text })), ...(hole === undefined ? [] : [filled(hole)])];
+  const line: Argument[] = [];
+  ownWords(literals).forEach((own, index) => {
+    line.push(...own);
+    if (index < holes.length) line.push(filled(holes[index]!));
   });
+  return line;
+}
+
+/** Templates are constants, and one may be filled in for each of thousands of members: each is taken apart once. */
+const takenApart = new WeakMap<TemplateStringsArray, Argument[][]>();
+
+function ownWords(literals: TemplateStringsArray): Argument[][] {
+  const known = takenApart.get(literals);
+  if (known) return known;
+  const split = (literal: string) => literal.split(' ').filter((text) => text !== '');
+  const own = literals.map((literal) => split(literal).map((text): Argument => ({ kind: 'word', text })));
+  takenApart.set(literals, own);
+  return own;
 }
 
 const filled = (hole: Argument | number): Argument =>

@@ -1,17 +1,20 @@
 // Health monitors as HAProxy's checks.
-import { type HealthMonitorRow, speaksHttp } from '../domain/health-monitor.ts';
+import type { HealthMonitorRow } from '../domain/health-monitor.ts';
 import type { MemberRow } from '../domain/member.ts';
-import { type Argument, address, format, type Line, linesOf, Unrenderable, value, words } from './config.ts';
+import { type Argument, address, format, type Line, linesOf, Unrenderable, value, wordFor, words } from './config.ts';
+
+const checks: Record<string, (monitor: HealthMonitorRow) => Argument[][]> = {
+  HTTP: httpCheck,
+  HTTPS: httpCheck,
+  TCP: () => [],
+  // Octavia connects and no more; this sends a hello and wants an answer of TLS, be it an alert.
+  'TLS-HELLO': () => [words`option ssl-hello-chk`],
+};
 
 /** What the check does, once per backend. */
 export function checkLines(monitor: HealthMonitorRow): Line[] {
-  return linesOf(
-    monitor.id,
-    words`timeout check ${monitor.timeout * 1_000}`,
-    ...(speaksHttp(monitor.type) ? httpCheck(monitor) : []),
-    // Octavia connects and no more; this sends a hello and wants an answer of TLS, be it an alert.
-    ...(monitor.type === 'TLS-HELLO' ? [words`option ssl-hello-chk`] : []),
-  );
+  const check = wordFor(checks, monitor.type, monitor.id);
+  return linesOf(monitor.id, words`timeout check ${monitor.timeout * 1_000}`, ...check(monitor));
 }
 
 function httpCheck(monitor: HealthMonitorRow): Argument[][] {

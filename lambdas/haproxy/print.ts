@@ -61,11 +61,12 @@ function checkedName(text: string, origin: string | null): string {
 }
 
 const anyAddress = ipAddress();
+/** Node takes `fe80::1%eth0` for an address; HAProxy does not know zones. */
+const isAddress = (text: string) => anyAddress.safeParse(text).success && !text.includes('%');
 
 /** HAProxy reads more than IP addresses here (`unix@`, `fd@`, `env@`, host names), so nothing else may pass. */
 function socketAddress({ address, port }: Extract<Argument, { kind: 'address' }>, origin: string | null): string {
-  // Node takes `fe80::1%eth0` for an address; HAProxy does not know zones.
-  if (!anyAddress.safeParse(address).success || address.includes('%')) {
+  if (!isAddress(address)) {
     throw new Unrenderable(origin, `${JSON.stringify(address)} is not an IP address`);
   }
   const host = address.includes(':') ? `[${address}]` : address;

@@ -67,7 +67,15 @@ export const settings = {
   heartbeats_queue_url: word('', 'SQS queue amphorae send heartbeats to'),
   event_bus_name: word('octavia', 'EventBridge bus'),
   state_machine_prefix: word('', 'ARN of the state machines up to their name'),
-  sealing_key_parameter: word('', 'name of the secret that holds the key secrets in the table are sealed with'),
+  sealing_key: word('', 'secret text: the key that secrets in the table are sealed with is derived from it'),
+  egress: choice(
+    'direct',
+    ['direct', 'outbox'],
+    'how messages and events leave a function: by the services themselves, or by the table where only that can be reached',
+  ),
+  compute_driver: choice('noop', ['noop'], 'what amphorae run on'),
+  network_driver: choice('noop', ['noop'], 'what holds VIPs'),
+  amphora_driver: choice('https', ['https', 'noop'], 'how amphorae are talked to'),
   region: word('us-east-1', 'AWS region'),
 } satisfies Record<string, Setting<any>>;
 

@@ -19,9 +19,11 @@ const AmphoraWait: Task<{ amphora_id: string }> = async (services, { amphora_id 
   await services.amphora.getInfo(await address(services, amphora_id));
 };
 
-/** Pushes the newest generation to the amphorae named: those on their way, not those that may be dead. */
-const PushConfiguration: Task<{ load_balancer_id: string; amphora_ids: string[] }> = (services, input) =>
-  pushTo(services, input.load_balancer_id, () => input.amphora_ids);
+/** Pushes the newest generation to the amphorae this operation is making, and not to those that may be dead. */
+const PushConfiguration: Task<{ load_balancer_id: string; operation_id: string }> = (services, input) =>
+  pushTo(services, input.load_balancer_id, ({ loadBalancer }) =>
+    loadBalancer.candidates.filter((one) => one.operation_id === input.operation_id).map((one) => one.amphora_id),
+  );
 
 /** Pushes it to all the load balancer has: what was written while they were replaced is in force before it is ACTIVE. */
 const ConfirmConfiguration: Task<{ load_balancer_id: string }> = (services, input) =>

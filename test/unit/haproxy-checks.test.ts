@@ -23,7 +23,14 @@ async function freePort(): Promise<number> {
 
 /** Without a certificate: it can only answer a hello with an alert, which is TLS all the same. */
 const tlsMember = () => createTlsServer({}).on('tlsClientError', () => {});
-const plainMember = () => createServer((socket) => void socket.on('error', () => {}).end('hello\r\n'));
+const plainMember = () =>
+  createServer(
+    (socket) =>
+      void socket
+        .on('error', () => {})
+        .resume()
+        .end('hello\r\n'),
+  );
 
 /** Checks every 100 ms: seconds are the least that the API has. */
 const startQuickly = (directory: HaproxyDirectory, tree: Tree) => {
@@ -63,9 +70,11 @@ test('TLS-HELLO marks a member that speaks TLS up and one that does not down, al
 
 test('an HTTP monitor asks for exactly the path and host it has', async () => {
   const asked: IncomingMessage[] = [];
-  await using web = await listening(
-    createHttpServer((request, response) => void (asked.push(request), response.end())),
-  );
+  const webMember = createHttpServer((request, response) => {
+    asked.push(request);
+    response.end();
+  });
+  await using web = await listening(webMember);
   using directory = new HaproxyDirectory();
   const path = `/a'b"c\\d#e$HOME{{DIRECTORY}}%[date]{{{x`;
   const monitor = { type: 'HTTP', url_path: path, http_version: 1.1, domain_name: 'a%[date].example' } as const;

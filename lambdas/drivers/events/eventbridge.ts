@@ -1,0 +1,47 @@
+// The bus of events on AWS, where Octavia has its notifications.
+import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import type { EventDriver, OctaviaEvent } from './event-driver.ts';
+
+export interface EventBridgeOptions {
+  busName: string;
+  /** Called on the first event: a handler that has no news does not pay for the client. */
+  client: () => EventBridgeClient;
+  logger: { warn(message: string, detail?: Record<string, unknown>): void };
+}
+
+/** EventBridge takes no more at once. */
+const entriesPerRequest = 10;
+
+export class EventBridgeEventDriver implements EventDriver {
+  readonly #options: EventBridgeOptions;
+  #client: EventBridgeClient | undefined;
+
+  constructor(options: EventBridgeOptions) {
+    this.#options = options;
+  }
+
+  /** In the order given, as whoever listens reads a PENDING before its ACTIVE. */
+  async publish(events: OctaviaEvent[]): Promise<void> {
+    for (let from = 0; from < events.length; from += entriesPerRequest)
+      await this.#put(events.slice(from, from + entriesPerRequest));
+  }
+
+  async #put(events: OctaviaEvent[]): Promise<void> {
+    const { busName, client, logger } = this.#options;
+    this.#client ??= client();
+    const Entries = events.map((event) => ({
+      EventBusName: busName,
+      Source: 'octavia',
+      DetailType: event.type,
+      Time: new Date(event.time),
+      Resources: [event.resource_id].filter(Boolean),
+      Detail: JSON.stringify(event),
+    }));
+    try {
+      const { FailedEntryCount = 0 } = await this.#client.send(new PutEventsCommand({ Entries }));
+      if (FailedEntryCount > 0) logger.warn('the bus did not take all events', { refused: FailedEntryCount });
+    } catch (error) {
+      logger.warn('the bus did not take events', { refused: events.length, error });
+    }
+  }
+}

@@ -1,0 +1,102 @@
+// Everything a handler may reach on AWS. Importing and calling this does no work: each driver is loaded, and its client made, by
+// the first call of it.
+import { createHash } from 'node:crypto';
+import type { AmphoraDriver } from '../drivers/amphora/amphora-driver.ts';
+import type { CertificateAuthority } from '../drivers/certificates/certificate-authority.ts';
+import { aesSealer } from '../drivers/certificates/sealer.ts';
+import type { ComputeDriver } from '../drivers/compute/compute-driver.ts';
+import type { EventDriver } from '../drivers/events/event-driver.ts';
+import { type FlowDriver, type FlowName, flowNames } from '../drivers/flows/flow-driver.ts';
+import type { NetworkDriver } from '../drivers/network/network-driver.ts';
+import type { QueueDriver } from '../drivers/queue/queue-driver.ts';
+import { DynamoDbTable } from '../drivers/table/dynamodb.ts';
+import type { Table } from '../drivers/table/table.ts';
+import { systemClock } from './clock.ts';
+import { type Config, configFromEnvironment } from './config.ts';
+import { newId } from './ids.ts';
+import { jsonLogger } from './json-logger.ts';
+import { lazily } from './lazily.ts';
+import type { Services } from './services.ts';
+
+/** What drivers are made of. */
+type Parts = Pick<Services, 'config' | 'logger' | 'clock' | 'newId' | 'table'>;
+
+/** @throws Error when the function was not given the key */
+function sealingKey({ sealing_key }: Config): Buffer {
+  if (sealing_key === '') throw new Error('setting sealing_key: this function was not given one');
+  return createHash('sha256').update(sealing_key).digest();
+}
+
+const outbox = async (parts: Parts) => new (await import('../drivers/queue/outbox.ts')).TableOutbox(parts);
+
+async function queueDriver(parts: Parts): Promise<QueueDriver> {
+  const { egress, region, work_queue_url, operations_queue_url, heartbeats_queue_url } = parts.config;
+  if (egress === 'outbox') return outbox(parts);
+  const [{ SqsQueueDriver }, { SQSClient }] = await Promise.all([
+    import('../drivers/queue/sqs.ts'),
+    import('@aws-sdk/client-sqs'),
+  ]);
+  const queueUrls = { work: work_queue_url, operations: operations_queue_url, heartbeats: heartbeats_queue_url };
+  return new SqsQueueDriver({ queueUrls, client: () => new SQSClient({ region }) });
+}
+
+async function eventDriver(parts: Parts): Promise<EventDriver> {
+  const { egress, region, event_bus_name: busName } = parts.config;
+  if (egress === 'outbox') return outbox(parts);
+  const [{ EventBridgeEventDriver }, { EventBridgeClient }] = await Promise.all([
+    import('../drivers/events/eventbridge.ts'),
+    import('@aws-sdk/client-eventbridge'),
+  ]);
+  return new EventBridgeEventDriver({ busName, logger: parts.logger, client: () => new EventBridgeClient({ region }) });
+}
+
+async function flowDriver({ config }: Parts): Promise<FlowDriver> {
+  const [{ StepFunctionsFlowDriver }, { SFNClient }] = await Promise.all([
+    import('../drivers/flows/step-functions.ts'),
+    import('@aws-sdk/client-sfn'),
+  ]);
+  const arns = flowNames.map((flow) => [flow, `${config.state_machine_prefix}${flow}`]);
+  const stateMachineArns = Object.fromEntries(arns) as Record<FlowName, string>;
+  return new StepFunctionsFlowDriver({ client: new SFNClient({ region: config.region }), stateMachineArns });
+}
+
+async function authorityDriver({ config, clock, table }: Parts): Promise<CertificateAuthority> {
+  const { LocalCertificateAuthority } = await import('../drivers/certificates/local-authority.ts');
+  return new LocalCertificateAuthority({ table, clock, encryptionKey: sealingKey(config) });
+}
+
+const computeDrivers: Record<Config['compute_driver'], (parts: Parts) => Promise<ComputeDriver>> = {
+  noop: async () => new (await import('../drivers/compute/noop.ts')).NoopComputeDriver(),
+};
+
+const networkDrivers: Record<Config['network_driver'], (parts: Parts) => Promise<NetworkDriver>> = {
+  noop: async (parts) => new (await import('../drivers/network/noop.ts')).NoopNetworkDriver(parts),
+};
+
+type AmphoraParts = Parts & Pick<Services, 'authority'>;
+const amphoraDrivers: Record<Config['amphora_driver'], (parts: AmphoraParts) => Promise<AmphoraDriver>> = {
+  https: async (parts) => new (await import('../drivers/amphora/https.ts')).HttpsAmphoraDriver(parts),
+  noop: async () => new (await import('../drivers/amphora/noop.ts')).NoopAmphoraDriver(),
+};
+
+/** @param serviceName of the lines of the log */
+export function awsServices(serviceName: string, config: Config = configFromEnvironment()): Services {
+  const { table_name: tableName, region } = config;
+  const table = lazily<Table>(async () => new DynamoDbTable({ tableName, region }));
+  const parts: Parts = { config, logger: jsonLogger(serviceName), clock: systemClock, newId, table };
+  const authority = lazily(() => authorityDriver(parts));
+  return {
+    ...parts,
+    authority,
+    queue: lazily(() => queueDriver(parts)),
+    flows: lazily(() => flowDriver(parts)),
+    events: lazily(() => eventDriver(parts)),
+    compute: lazily(() => computeDrivers[config.compute_driver](parts)),
+    network: lazily(() => networkDrivers[config.network_driver](parts)),
+    amphora: lazily(() => amphoraDrivers[config.amphora_driver]({ ...parts, authority })),
+    sealer: {
+      seal: (plain, purpose) => aesSealer(sealingKey(config)).seal(plain, purpose),
+      open: (sealed, purpose) => aesSealer(sealingKey(config)).open(sealed, purpose),
+    },
+  };
+}

@@ -1,0 +1,47 @@
+// `npm start`: the service on one machine.
+import { cloudsYaml } from './clouds-yaml.ts';
+import { greeting } from './greeting.ts';
+import { help, readOptions, UsageError } from './options.ts';
+import { type Runtime, startRuntime } from './runtime.ts';
+import { writePrivate } from './state-directory.ts';
+
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+function stopOnSignal(runtime: Runtime, isJson: boolean): void {
+  let isStopping = false;
+  const stop = () => {
+    // A second Ctrl-C does not wait.
+    if (isStopping) process.exit(130);
+    isStopping = true;
+    if (!isJson) print('\nStopping ...');
+    runtime.stop().then(
+      () => process.exit(0),
+      (error) => fail(error),
+    );
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+}
+
+function fail(error: unknown): never {
+  const text = error instanceof UsageError ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2), process.env);
+  if (options === undefined) return print(help());
+  const early: string[] = [];
+  let say = (line: string): void => void early.push(line);
+  // Whoever reads the lines waits for the first one, which says that it is ready.
+  const runtime = await startRuntime(options, (line) => say(line));
+  stopOnSignal(runtime, options.json);
+  const { demo_password } = runtime.state.credentials();
+  writePrivate(runtime.state.file('clouds.yaml'), cloudsYaml(runtime.ready, demo_password));
+  print(options.json ? JSON.stringify({ event: 'ready', ...runtime.ready }) : greeting(runtime, demo_password));
+  for (const line of early) print(line);
+  say = print;
+}
+
+process.stdout.on('error', () => {});
+main().catch(fail);

@@ -1,0 +1,134 @@
+// The services of the control plane on one machine: the real handlers' drivers with a table, queues, flows, machines and a network
+// made of SQLite, loopback and processes.
+import { execFileSync } from 'node:child_process';
+import { HttpsAmphoraDriver } from '../lambdas/drivers/amphora/https.ts';
+import { NoopAmphoraDriver } from '../lambdas/drivers/amphora/noop.ts';
+import { clientName, LocalCertificateAuthority } from '../lambdas/drivers/certificates/local-authority.ts';
+import { aesSealer } from '../lambdas/drivers/certificates/sealer.ts';
+import { NoopComputeDriver } from '../lambdas/drivers/compute/noop.ts';
+import type { EventDriver } from '../lambdas/drivers/events/event-driver.ts';
+import type { Execution } from '../lambdas/drivers/flows/flow-driver.ts';
+import { NoopNetworkDriver } from '../lambdas/drivers/network/noop.ts';
+import { SqsQueueDriver } from '../lambdas/drivers/queue/sqs.ts';
+import { SqliteTable } from '../lambdas/drivers/table/sqlite.ts';
+import { flowEndedHandler } from '../lambdas/housekeeping/reconcile.ts';
+import { systemClock } from '../lambdas/runtime/clock.ts';
+import { newId } from '../lambdas/runtime/ids.ts';
+import type { Logger } from '../lambdas/runtime/logger.ts';
+import type { Services } from '../lambdas/runtime/services.ts';
+import { amphoraHandler } from '../lambdas/tasks/amphora.ts';
+import { computeHandler } from '../lambdas/tasks/compute.ts';
+import { lifecycleHandler } from '../lambdas/tasks/lifecycle.ts';
+import { networkHandler } from '../lambdas/tasks/network.ts';
+import { bundledAgent } from './agent-bundle.ts';
+import { ProcessComputeDriver } from './compute/process-compute.ts';
+import { SqliteExecutionStore } from './flows/execution-store.ts';
+import { LocalFlowDriver } from './flows/local-flow-driver.ts';
+import { LoopbackNetworkDriver } from './network/loopback-network.ts';
+import type { LocalOptions } from './options.ts';
+import { type QueueServer, startQueueServer } from './queue/queue-server.ts';
+import type { StateDirectory } from './state-directory.ts';
+
+export interface LocalServices extends Services {
+  flows: LocalFlowDriver;
+  queueServer: QueueServer;
+  /** Processes there are; undefined when compute is noop. */
+  processes: ProcessComputeDriver | undefined;
+}
+
+async function processCompute(
+  options: LocalOptions,
+  state: StateDirectory,
+  queueServer: QueueServer,
+): Promise<ProcessComputeDriver> {
+  return new ProcessComputeDriver({
+    state: state.path,
+    agentFile: await bundledAgent(),
+    agent: {
+      client_name: clientName,
+      heartbeat_interval_ms: options.config.heartbeat_interval_ms,
+      heartbeat_queue_url: queueServer.queueUrls.heartbeats,
+      sqs_endpoint: queueServer.endpoint,
+      region: options.config.region,
+      haproxy_path: options.haproxy_path,
+      hard_stop_after_ms: options.config.hard_stop_after_ms,
+      max_connections: connectionsFor(),
+    },
+    cidr: options.amphora_cidr,
+    ephemeral: options.ephemeral,
+  });
+}
+
+/** HAProxy needs two descriptors per connection and some for itself; a laptop often has few thousand per process. */
+function connectionsFor(): number | null {
+  const text = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
+  const descriptors = text === 'unlimited' ? 1_048_576 : Number(text);
+  const connections = Math.floor((descriptors - 200) / 2);
+  return connections >= 1_000_000 ? null : Math.max(100, connections);
+}
+
+/** Starts what the services stand on. */
+export async function localServices(
+  options: LocalOptions,
+  state: StateDirectory,
+  events: EventDriver,
+  logger: Logger,
+): Promise<LocalServices> {
+  const table = new SqliteTable({ path: state.file('table.sqlite') });
+  const clock = systemClock;
+  const encryptionKey = state.sealingKey();
+  const authority = new LocalCertificateAuthority({ table, encryptionKey, clock });
+  const queueServer = await startQueueServer({ dataDir: state.file('queues'), port: state.queuePort() });
+  const processes = options.compute === 'process' ? await processCompute(options, state, queueServer) : undefined;
+  const network =
+    options.network === 'loopback'
+      ? new LoopbackNetworkDriver({
+          table,
+          clock,
+          newId,
+          cidr: options.vip_cidr,
+          fence: async (amphoraId) => processes?.fence(amphoraId),
+        })
+      : new NoopNetworkDriver({ table, clock, newId });
+
+  const flows = new LocalFlowDriver({
+    definitions: new URL('../state-machines', import.meta.url).pathname,
+    // The tasks need the services, and the services the driver that runs the tasks.
+    tasks: {
+      LifecycleTasks: (payload) => lifecycleHandler(services)(payload as TaskPayload),
+      ComputeTasks: (payload) => computeHandler(services)(payload as TaskPayload),
+      NetworkTasks: (payload) => networkHandler(services)(payload as TaskPayload),
+      AmphoraTasks: (payload) => amphoraHandler(services)(payload as TaskPayload),
+    },
+    store: new SqliteExecutionStore(state.file('executions.sqlite')),
+    waitScale: options.wait_scale,
+    onEnded: (execution) => ended(services, execution),
+    logger: { error: (message, error) => logger.error(message, { error }) },
+  });
+  const services: LocalServices = {
+    config: options.config,
+    logger,
+    clock,
+    newId,
+    table,
+    queue: new SqsQueueDriver({ queueUrls: queueServer.queueUrls, client: queueServer.client }),
+    flows,
+    compute: processes ?? new NoopComputeDriver(),
+    network,
+    authority,
+    amphora: processes ? new HttpsAmphoraDriver({ authority, clock }) : new NoopAmphoraDriver(),
+    events,
+    sealer: aesSealer(encryptionKey),
+    queueServer,
+    processes,
+  };
+  return services;
+}
+
+type TaskPayload = Parameters<ReturnType<typeof lifecycleHandler>>[0];
+
+/** EventBridge's rule on executions that end other than well. */
+async function ended(services: LocalServices, { name, state, input }: Execution): Promise<void> {
+  if (state === 'SUCCEEDED') return;
+  await flowEndedHandler(services)({ detail: { name, status: state, input: JSON.stringify(input) } });
+}

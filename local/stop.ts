@@ -8,7 +8,7 @@ import { readRunning } from './state-directory.ts';
 
 const { values } = parseArgs({ options: { state: { type: 'string', default: '.octavia' } } });
 const state = resolve(values.state);
-const say = (text: string) => process.stdout.write(`${text}\n`);
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function stopService(): Promise<void> {
   const running = readRunning(state);

@@ -5,6 +5,7 @@ import { DriverError } from '../domain/errors.ts';
 import { isPending } from '../domain/statuses.ts';
 import { type ChildRow, childrenOf, type Tree } from '../domain/tree.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
+import { Unrenderable } from '../haproxy/config.ts';
 import { renderConfiguration } from '../haproxy/render.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
@@ -60,24 +61,39 @@ function blame(
   return new Map(news.map((row) => [row.id, rejection.message]));
 }
 
+/** What cannot be told to HAProxy at all is refused before an amphora sees it. */
+function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refused: Map<string, string>) {
+  const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
+  try {
+    return renderConfiguration(withRefused(tree, refused), {
+      amphora_id: amphora.id,
+      hardStopAfterMs,
+      maxConnectionsDefault,
+    });
+  } catch (error) {
+    if (!(error instanceof Unrenderable) || error.resource_id === null || refused.has(error.resource_id)) throw error;
+    refused.set(error.resource_id, error.message);
+    return undefined;
+  }
+}
+
+/** @returns false when somebody was refused, so that it has to be rendered again */
 async function push(
   services: Services,
   tree: Tree,
   amphora: AmphoraAddress,
   refused: Map<string, string>,
 ): Promise<boolean> {
-  const rendered = renderConfiguration(withRefused(tree, refused), {
-    amphora_id: amphora.id,
-    hardStopAfterMs: services.config.hard_stop_after_ms,
-    maxConnectionsDefault: services.config.connections_default,
-  });
+  const configuration = rendered(services, tree, amphora, refused);
+  if (configuration === undefined) return false;
   const { id, generation } = tree.loadBalancer;
   try {
-    await services.amphora.pushConfiguration(amphora, { load_balancer_id: id, generation, text: rendered.text });
+    await services.amphora.pushConfiguration(amphora, { load_balancer_id: id, generation, text: configuration.text });
     return true;
   } catch (error) {
     if (!(error instanceof ConfigurationRefused)) throw error;
-    for (const [child, reason] of blame(tree, rendered.origins, error.rejection, refused)) refused.set(child, reason);
+    for (const [child, reason] of blame(tree, configuration.origins, error.rejection, refused))
+      refused.set(child, reason);
     return false;
   }
 }

@@ -4,6 +4,8 @@ import type { Tree } from './tree.ts';
 
 /** What one amphora says of the load balancer: `status` words of HAProxy. */
 export interface Report {
+  /** Of the configuration it runs; rows that were written later are not known to it. */
+  generation: number | null;
   listeners: Record<string, { status: string }>;
   /** Keys are `<pool id>:<listener id>`, or a pool id. */
   pools: Record<string, { status: string; members: Record<string, string> }>;
@@ -56,6 +58,8 @@ export function operatingStatusChanges(tree: Tree, report: Report): OperatingSta
     if (row.operating_status !== to) changes.push({ kind, id: row.id, from: row.operating_status, to });
   };
   const { loadBalancer } = tree;
+  const isUnheardOf = (row: { generation: number; provisioning_status: string }) =>
+    row.provisioning_status !== 'ACTIVE' || row.generation > (report.generation ?? 0);
   let ofLoadBalancer: OperatingStatus = loadBalancer.admin_state_up ? 'ONLINE' : 'OFFLINE';
 
   for (const listener of tree.listeners) {
@@ -68,8 +72,7 @@ export function operatingStatusChanges(tree: Tree, report: Report): OperatingSta
       const isMissed =
         listener.admin_state_up && loadBalancer.provisioning_status === 'ACTIVE' && loadBalancer.admin_state_up;
       // A listener that is still on its way to the amphora is not an error.
-      if (listener.provisioning_status === 'ACTIVE' || !isMissed)
-        note('listener', listener, isMissed ? 'ERROR' : 'OFFLINE');
+      if (!isUnheardOf(listener) || !isMissed) note('listener', listener, isMissed ? 'ERROR' : 'OFFLINE');
     }
   }
 
@@ -84,7 +87,7 @@ export function operatingStatusChanges(tree: Tree, report: Report): OperatingSta
     }
     for (const member of tree.members.filter((one) => one.pool_id === pool.id)) {
       // Rows the amphora has not heard of yet keep what they have.
-      const isOnItsWay = reported?.members[member.id] === undefined && member.provisioning_status !== 'ACTIVE';
+      const isOnItsWay = reported?.members[member.id] === undefined && isUnheardOf(member);
       const to = isOnItsWay ? undefined : memberStatus(reported?.members[member.id], member.operating_status);
       if (to !== undefined) note('member', member, to);
       if ((to ?? member.operating_status) === 'ERROR') {

@@ -12,6 +12,8 @@ export interface RenderOptions {
 
 /** Octavia's ceiling for one process. */
 const maxConnectionsOfProcess = 1_000_000;
+/** Octavia renders its ceiling here, which costs HAProxy 140 MB for nothing to serve. */
+const maxConnectionsWithoutListeners = 100;
 
 /** Connections a listener may have: -1 and 0 say that the user set no limit. */
 export const connectionsOf = (listener: ListenerRow, options: RenderOptions): number => {
@@ -22,7 +24,7 @@ export const connectionsOf = (listener: ListenerRow, options: RenderOptions): nu
 /** @param listeners those that are rendered */
 export function processSections(listeners: ListenerRow[], options: RenderOptions): Section[] {
   const sum = listeners.reduce((total, listener) => total + connectionsOf(listener, options), 0);
-  const maxConnections = sum === 0 ? maxConnectionsOfProcess : Math.min(sum, maxConnectionsOfProcess);
+  const maxConnections = sum === 0 ? maxConnectionsWithoutListeners : Math.min(sum, maxConnectionsOfProcess);
   return [
     section(
       null,

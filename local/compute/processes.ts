@@ -33,6 +33,9 @@ export function isAgentOf(settingsFile: string, pid: number): boolean {
   return words.some((word, at) => word === '--config' && words[at + 1] === settingsFile);
 }
 
+/** On its way out: its command line is gone, its sockets may not be. */
+export const isExiting = (pid: number): boolean => readText(`/proc/${pid}/cmdline`) === '';
+
 /** Any program of this name that works in the directory or was told a file in it: HAProxy's master and all its workers. */
 export function belongsTo(directory: string, name: string, pid: number): boolean {
   // The kernel keeps 15 characters of the name.
@@ -49,16 +52,18 @@ export function findProcesses(isWanted: (pid: number) => boolean): ProcessIdenti
 }
 
 /**
- * Kills until a look around finds none: one that is being killed may have started another.
- * SIGKILL also ends what is stopped.
+ * Kills until a look around finds none, as one that is being killed may have started another, and waits until each is gone:
+ * a process loses its command line before it gives up its sockets. SIGKILL also ends what is stopped.
  * @throws Error when one does not end, such as one that waits for a disk
  */
 export async function killAll(find: () => ProcessIdentity[]): Promise<void> {
   const deadline = Date.now() + killTimeoutMs;
-  for (let left = find(); left.length > 0; left = find()) {
+  let left = find();
+  while (left.length > 0) {
     if (Date.now() > deadline) throw new Error(`processes do not end: ${left.map(({ pid }) => pid).join(', ')}`);
     for (const each of left) signal(each, 'SIGKILL');
     await sleep(pollMs);
+    left = [...left.filter(isSame), ...find()];
   }
 }
 

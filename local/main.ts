@@ -38,7 +38,11 @@ async function main(): Promise<void> {
   stopOnSignal(runtime, options.json);
   const { demo_password } = runtime.state.credentials();
   writePrivate(runtime.state.file('clouds.yaml'), cloudsYaml(runtime.ready, demo_password));
-  print(options.json ? JSON.stringify({ event: 'ready', ...runtime.ready }) : greeting(runtime, demo_password));
+  print(
+    options.json
+      ? JSON.stringify({ event: 'ready', ...runtime.ready, state: runtime.state.path })
+      : greeting(runtime, demo_password),
+  );
   for (const line of early) print(line);
   say = print;
 }

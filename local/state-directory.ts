@@ -86,7 +86,7 @@ export class StateDirectory {
   }
 
   credentials(): Credentials {
-    const password = () => randomBytes(12).toString('base64url');
+    const password = () => randomBytes(10).toString('hex');
     return this.#kept('credentials.json', () => ({ admin_password: password(), demo_password: password() }));
   }
 

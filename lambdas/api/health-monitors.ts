@@ -73,7 +73,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     return {
       create: [{ kind: 'healthmonitor', row }],
       touch: touched(skeleton, pool.id, { healthmonitor_id: id }),
-      quota: { healthmonitor: 1 },
+      quota: { made: { healthmonitor: 1 } },
     };
   });
   return { status: 201, body: { healthmonitor: healthMonitorResponse(rowWritten(accepted, 'healthmonitor', id)) } };

@@ -76,7 +76,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     return {
       create: [{ kind: 'listener', row }],
       claims: [portClaim(row)],
-      quota: { listener: 1 },
+      quota: { made: { listener: 1 } },
       loadBalancer: { listener_ids: [...skeleton.loadBalancer.listener_ids, id] },
     };
   });

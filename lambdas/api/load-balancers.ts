@@ -65,6 +65,7 @@ function newLoadBalancer(
     intents: [],
     operation: operationOf('create', newId(), now, config.operation_timeout_ms),
     lease: null,
+    failover_pause: null,
   };
 }
 

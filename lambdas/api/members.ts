@@ -80,7 +80,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   const accepted = await submit(request, loadBalancerId, (skeleton) => {
     const { pool, touch } = targetPool(skeleton, param(request, 'pool_id'));
     const row = newMember(attributes, poolRef(pool), id, services.clock.now());
-    return { create: [{ kind: 'member', row }], claims: [addressClaim(row)], touch, quota: { member: 1 } };
+    return { create: [{ kind: 'member', row }], claims: [addressClaim(row)], touch, quota: { made: { member: 1 } } };
   });
   return { status: 201, body: { member: memberResponse(rowWritten(accepted, 'member', id)) } };
 }
@@ -165,7 +165,7 @@ function batchChange(
   isAdditive: boolean,
   newId: () => string,
   now: number,
-): TreeChange & { quota: { member: number } } {
+): TreeChange {
   const living = present.filter((row) => row.provisioning_status !== 'PENDING_DELETE');
   const byPlace = new Map(living.map((row) => [place(row), row]));
   const wantedPlaces = new Set(wanted.map(place));
@@ -186,8 +186,7 @@ function batchChange(
     update,
     remove: remove.map((row) => ({ kind: 'member', row })),
     releases: remove.map((row) => addressClaim(row).key),
-    // What is removed gives its quota back when it is gone; a replacement of as many is not refused before.
-    quota: { member: Math.max(0, isAdditive ? create.length : create.length - remove.length) },
+    quota: { made: { member: create.length }, removed: { member: isAdditive ? 0 : remove.length } },
   };
 }
 

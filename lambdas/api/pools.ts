@@ -88,7 +88,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     return {
       create: [{ kind: 'pool', row }],
       touch: listener ? [{ child: listener, set: { default_pool_id: id } }] : [],
-      quota: { pool: 1 },
+      quota: { made: { pool: 1 } },
       loadBalancer: { pool_ids: [...skeleton.loadBalancer.pool_ids, id] },
     };
   });

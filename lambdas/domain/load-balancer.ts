@@ -57,6 +57,18 @@ export interface Candidate {
   is_spare: boolean;
 }
 
+export interface FailoverPause {
+  /** Milliseconds since the epoch. */
+  until: number;
+  length_ms: number;
+}
+
+/** Five seconds, doubling to ten minutes. */
+export const longerPause = (before: FailoverPause | null | undefined, now: number): FailoverPause => {
+  const length_ms = Math.min((before?.length_ms ?? 2_500) * 2, 600_000);
+  return { until: now + length_ms, length_ms };
+};
+
 type Attributes = Created<typeof loadBalancer.attributes>;
 export interface LoadBalancerRow
   extends Omit<Row, 'load_balancer_id'>,
@@ -78,6 +90,8 @@ export interface LoadBalancerRow
   vip_epoch: number;
   operation: PendingOperation | null;
   lease: Lease | null;
+  /** After a failover that failed, the next is not tried before; each failure doubles the pause. */
+  failover_pause: FailoverPause | null;
   /** Large batches that were accepted and are being written, oldest first. */
   intents: string[];
 }

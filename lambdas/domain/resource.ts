@@ -13,6 +13,7 @@ export interface Attribute<T = unknown> {
   /** false: null on update is an error instead of a reset. */
   nullable?: false;
 }
+// biome-ignore lint/suspicious/noExplicitAny: a record of attributes of different types; each keeps its own in `Created`
 export type Attributes = Record<string, Attribute<any>>;
 
 type Output<A> = A extends { type: z.ZodType<infer T> } ? T : never;

@@ -12,7 +12,7 @@ import { RowChanged, untilWon } from './contention.ts';
 import { helpWithIntents, putIntentAside, writeOutIntents } from './intents.ts';
 import { childKey, listed, pointerKey } from './keys.ts';
 import { loadBalancerUpdate, operationOf } from './load-balancers.ts';
-import { quotaTaken } from './quotas.ts';
+import { type QuotaCost, quotaTaken } from './quotas.ts';
 import type { Store } from './store.ts';
 import { readSkeleton } from './trees.ts';
 
@@ -33,7 +33,7 @@ export interface TreeChange {
   loadBalancer?: Partial<LoadBalancerRow>;
   claims?: Claim[];
   releases?: Key[];
-  quota?: QuotaDelta;
+  quota?: QuotaCost;
 }
 
 export interface ChangePolicy {
@@ -216,7 +216,7 @@ export async function changeTree(
     const { loadBalancer } = skeleton;
     await helpWithIntents(store, loadBalancer);
     const change = await decide(skeleton);
-    const quota = await quotaTaken(store.table, loadBalancer.project_id, change.quota ?? {}, policy.quotas);
+    const quota = await quotaTaken(store.table, loadBalancer.project_id, change.quota ?? { made: {} }, policy.quotas);
     if (!acceptsWrites(loadBalancer, policy)) throw immutable(loadBalancerId);
 
     const generation = loadBalancer.generation + 1;
@@ -241,7 +241,7 @@ export async function changeTree(
     try {
       await store.table.transact(operations);
     } catch (error) {
-      throw refusalOf(error, operations, writing, change.quota ?? {});
+      throw refusalOf(error, operations, writing, change.quota?.made ?? {});
     }
     const from = loadBalancer.provisioning_status;
     const to = set.provisioning_status!;

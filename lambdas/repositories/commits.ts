@@ -2,7 +2,7 @@
 // load balancer is ACTIVE when nothing newer waits. Every step may run twice or be overtaken; the load balancer's row comes last.
 import type { HealthMonitorRow } from '../domain/health-monitor.ts';
 import { type ListenerRow, portClass } from '../domain/listener.ts';
-import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import { type LoadBalancerRow, longerPause } from '../domain/load-balancer.ts';
 import type { MemberRow } from '../domain/member.ts';
 import type { QuotaDelta } from '../domain/quota.ts';
 import { isPending } from '../domain/statuses.ts';
@@ -120,6 +120,7 @@ function caughtUp(
     ...achieved,
     provisioning_status: 'ACTIVE',
     operation: null,
+    failover_pause: null,
     reason: '',
     updated_at: isCreated ? row.updated_at : timestamp(now),
   };
@@ -239,12 +240,16 @@ export async function commitFailed(
   const change = await changeLoadBalancer(store, loadBalancerId, (row) => {
     if (row.lease !== null && row.lease.execution !== execution) return undefined;
     if (!isPending(row.provisioning_status)) return row.lease === null ? undefined : { lease: null };
+    const now = store.clock.now();
+    // An amphora that is silent is asked about twice a second; what just failed is not tried twice a second.
+    const isFailover = row.operation?.kind === 'failover';
     return {
       provisioning_status: 'ERROR',
       operation: null,
       lease: null,
       reason,
-      updated_at: timestamp(store.clock.now()),
+      updated_at: timestamp(now),
+      ...(isFailover ? { failover_pause: longerPause(row.failover_pause, now) } : {}),
     };
   });
   return loadBalancerTransition(change).map((transition) => ({ ...transition, reason }));

@@ -46,7 +46,7 @@ export async function createLoadBalancer(
   if (isLarge) await putIntentAside(store, row.id, intents[0]!, below);
   const item = newLoadBalancerItem({ ...row, intents });
   await untilWon(store, row.id, async () => {
-    const quota = await quotaTaken(store.table, row.project_id, delta, defaults);
+    const quota = await quotaTaken(store.table, row.project_id, { made: delta }, defaults);
     const first: Operation[] = [{ kind: 'put', item, when: { exists: false } }, ...(quota ? [quota] : [])];
     try {
       await store.table.transact(isLarge ? first : [...first, ...below]);

@@ -20,6 +20,17 @@ export async function readQuota(table: Table, projectId: string): Promise<QuotaR
 /** Projects with a row, which they have from their first use on. */
 const listedQuota = (projectId: string) => ({ type_pk: 'quota', type_sk: projectId, project_id: projectId });
 
+/** What a change makes, and what it removes at the same time: that is counted until it is gone, but not held against the new. */
+export interface QuotaCost {
+  made: QuotaDelta;
+  removed?: QuotaDelta;
+}
+
+const net = ({ made, removed = {} }: QuotaCost): QuotaDelta =>
+  Object.fromEntries(
+    (Object.entries(made) as [QuotaResource, number][]).map(([name, count]) => [name, count - (removed[name] ?? 0)]),
+  );
+
 /**
  * The operation that takes what a change costs, or undefined when it costs nothing. Its condition makes the limit exact even when
  * many take at once.
@@ -28,15 +39,15 @@ const listedQuota = (projectId: string) => ({ type_pk: 'quota', type_sk: project
 export async function quotaTaken(
   table: Table,
   projectId: string,
-  delta: QuotaDelta,
+  cost: QuotaCost,
   defaults: QuotaLimits,
 ): Promise<Operation | undefined> {
-  if (Object.values(delta).every((count) => count === 0)) return undefined;
+  if (Object.values(cost.made).every((count) => count === 0)) return undefined;
   const row = await readQuota(table, projectId);
   const limits = limitsOf(row, defaults);
-  const over = exceeded(row, limits, delta);
+  const over = exceeded(row, limits, net(cost));
   if (over.length > 0) throw quotaMet(over);
-  return changed(projectId, delta, boundsOf(row, limits, delta));
+  return changed(projectId, cost.made, boundsOf(row, limits, net(cost)));
 }
 
 /** A counter that is not there yet cannot be compared, so the first use is conditional on there being none. */

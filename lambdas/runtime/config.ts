@@ -6,6 +6,9 @@ interface Setting<T> {
   meaning: string;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: settings of different types; `Config` gives each its own
+type AnySetting = Setting<any>;
+
 const number = (standard: number, meaning: string): Setting<number> => ({
   default: standard,
   meaning,
@@ -77,7 +80,7 @@ export const settings = {
   network_driver: choice('noop', ['noop'], 'what holds VIPs'),
   amphora_driver: choice('https', ['https', 'noop'], 'how amphorae are talked to'),
   region: word('us-east-1', 'AWS region'),
-} satisfies Record<string, Setting<any>>;
+} satisfies Record<string, AnySetting>;
 
 export type SettingName = keyof typeof settings;
 export type Config = { [K in SettingName]: (typeof settings)[K]['default'] };

@@ -1,6 +1,7 @@
 // A task of a flow: named by its state, given ids, answers with what it provides. Every task may run twice.
 import type { Services } from '../runtime/services.ts';
 
+// biome-ignore lint/suspicious/noExplicitAny: tasks of one group have different inputs, given by their flow
 export type Task<I = any> = (services: Services, input: I) => Promise<unknown>;
 export type TaskHandler = (payload: { task: string } & Record<string, unknown>) => Promise<unknown>;
 

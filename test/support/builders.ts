@@ -44,6 +44,7 @@ export const aLoadBalancer = (given: Partial<LoadBalancerRow> = {}): LoadBalance
   vip_epoch: 1,
   operation: null,
   lease: null,
+  failover_pause: null,
   intents: [],
   ...given,
 });

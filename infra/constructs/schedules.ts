@@ -1,0 +1,42 @@
+// What happens by the clock, and what other services tell: flows that ended badly, machines that stopped.
+import { Duration } from 'aws-cdk-lib';
+import { type EventPattern, Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import type { FunctionName } from '../functions.ts';
+import type { Flow } from './flow.ts';
+
+/** No schedule is finer. The scan is told, as it takes longer pauses than it expects for times nobody watched. */
+export const scanIntervalMs = 60_000;
+
+export function addScheduleAndRules(
+  scope: Construct,
+  flows: Map<string, Flow>,
+  lambdaOf: (name: FunctionName) => IFunction,
+): void {
+  const everyMinute = (name: FunctionName) =>
+    new Rule(scope, `schedule-${name}`, {
+      schedule: Schedule.rate(Duration.millis(scanIntervalMs)),
+      // The next one is due before a second attempt would help.
+      targets: [new LambdaFunction(lambdaOf(name), { retryAttempts: 0 })],
+    });
+  const onEvent = (name: FunctionName, eventPattern: EventPattern) =>
+    new Rule(scope, `rule-${name}`, { eventPattern, targets: [new LambdaFunction(lambdaOf(name))] });
+
+  everyMinute('health-scan');
+  everyMinute('housekeeping');
+  onEvent('flow-ended', {
+    source: ['aws.states'],
+    detailType: ['Step Functions Execution Status Change'],
+    detail: {
+      status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
+      stateMachineArn: [...flows.values()].map(({ stateMachine }) => stateMachine.stateMachineArn),
+    },
+  });
+  onEvent('compute-event', {
+    source: ['aws.ec2'],
+    detailType: ['EC2 Instance State-change Notification'],
+    detail: { state: ['stopping', 'stopped', 'shutting-down', 'terminated'] },
+  });
+}

@@ -1,0 +1,47 @@
+// What sets functions going by itself: the queues and the table's stream.
+import { Duration } from 'aws-cdk-lib';
+import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import { FilterCriteria, FilterRule, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
+import { DynamoEventSource, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import type { FunctionName, QueueName } from '../functions.ts';
+import type { QueueWithDeadLetters } from './dead-letter-queue.ts';
+
+/** Start of the keys of what functions inside the VPC leave to be sent on. */
+const outboxPrefix = 'OUTBOX#';
+
+export function addEventSources(
+  queues: Record<QueueName, QueueWithDeadLetters>,
+  table: Table,
+  lambdaOf: (name: FunctionName) => IFunction,
+): void {
+  const reportBatchItemFailures = true;
+  const fifo = { batchSize: 10, reportBatchItemFailures };
+  // Load balancers are worked on side by side, one at a time each; the limit keeps a storm from taking the account's functions.
+  lambdaOf('worker-apply').addEventSource(new SqsEventSource(queues.work.queue, { ...fifo, maxConcurrency: 50 }));
+  lambdaOf('worker-start').addEventSource(new SqsEventSource(queues.operations.queue, { ...fifo, maxConcurrency: 20 }));
+  lambdaOf('heartbeats').addEventSource(
+    new SqsEventSource(queues.heartbeats.queue, {
+      reportBatchItemFailures,
+      // A second of heartbeats at once: many of one amphora cost one write.
+      batchSize: 500,
+      maxBatchingWindow: Duration.seconds(1),
+      maxConcurrency: 20,
+    }),
+  );
+  lambdaOf('worker-relay').addEventSource(outboxSource(table));
+}
+
+/** Lambda reads the stream for nothing; only what lies in the outbox calls the function. */
+const outboxSource = (table: Table) =>
+  new DynamoEventSource(table, {
+    startingPosition: StartingPosition.TRIM_HORIZON,
+    batchSize: 100,
+    retryAttempts: 10,
+    bisectBatchOnError: true,
+    filters: [
+      FilterCriteria.filter({
+        eventName: FilterRule.isEqual('INSERT'),
+        dynamodb: { Keys: { pk: { S: FilterRule.beginsWith(outboxPrefix) } } },
+      }),
+    ],
+  });

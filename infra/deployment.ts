@@ -1,0 +1,23 @@
+// One deployment on AWS, as CDK stacks: what lasts, the network, and the control plane.
+import { App, type AppProps, Tags } from 'aws-cdk-lib';
+import { deploymentOf } from './settings.ts';
+import { ControlPlane } from './stacks/control-plane.ts';
+import { Network } from './stacks/network.ts';
+import { Stateful } from './stacks/stateful.ts';
+
+export interface Stacks {
+  app: App;
+  stateful: Stateful;
+  network: Network;
+  controlPlane: ControlPlane;
+}
+
+export function octaviaApp(props: AppProps = {}): Stacks {
+  const app = new App(props);
+  const deployment = deploymentOf(app.node);
+  Tags.of(app).add('octavia-serverless', deployment.name);
+  const stateful = new Stateful(app, `${deployment.name}-stateful`, {});
+  const network = new Network(app, `${deployment.name}-network`, { given: deployment.vpc });
+  const controlPlane = new ControlPlane(app, `${deployment.name}-control-plane`, { deployment, stateful, network });
+  return { app, stateful, network, controlPlane };
+}

@@ -1,0 +1,125 @@
+// The functions of the control plane: which file each is, and what it may do. Roles are made from this and from nothing else.
+
+export type QueueName = 'work' | 'operations' | 'heartbeats';
+
+export interface FunctionSpec {
+  /** Under lambdas/. */
+  entry: string;
+  memoryMb: number;
+  timeoutSeconds: number;
+  table: 'none' | 'read' | 'write';
+  /** Seals or opens what lies sealed in the table. */
+  seals?: true;
+  sends?: readonly QueueName[];
+  publishes?: true;
+  /** Flows it starts, and may look at under the name it gave them. */
+  starts?: readonly string[];
+  /** Looks at executions of every flow. */
+  describesFlows?: true;
+  /** Talks to amphorae. Of AWS it reaches the table and S3 only. */
+  inVpc?: true;
+}
+
+/** A third of a core and up to a whole one: what serves people is made to answer at once, what works for itself is not. */
+const small = { memoryMb: 512 };
+const fast = { memoryMb: 1_769 };
+const toTheWorker = ['work', 'operations'] as const;
+
+/** Longer than a step of a flow waits for its task would make two of them run at once: 60 s in every flow. */
+const taskTimeout = { timeoutSeconds: 55 };
+/** The HTTP API gives up after 30 s. */
+const apiTimeout = { timeoutSeconds: 29 };
+
+export const functions = {
+  api: { entry: 'api/lambda.ts', ...fast, ...apiTimeout, table: 'write', sends: toTheWorker, publishes: true },
+  identity: { entry: 'identity/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
+  authorizer: { entry: 'authorizer/lambda.ts', ...fast, timeoutSeconds: 10, table: 'read', seals: true },
+  'worker-apply': {
+    entry: 'worker/lambda-apply.ts',
+    ...fast,
+    timeoutSeconds: 50,
+    table: 'write',
+    seals: true,
+    inVpc: true,
+  },
+  'worker-start': {
+    entry: 'worker/lambda-start.ts',
+    ...small,
+    timeoutSeconds: 30,
+    table: 'write',
+    starts: ['create-load-balancer', 'delete-load-balancer', 'failover-load-balancer'],
+  },
+  'worker-relay': {
+    entry: 'worker/lambda-relay.ts',
+    ...small,
+    timeoutSeconds: 30,
+    table: 'none',
+    sends: toTheWorker,
+    publishes: true,
+  },
+  'tasks-lifecycle': {
+    entry: 'tasks/lambda-lifecycle.ts',
+    ...small,
+    ...taskTimeout,
+    table: 'write',
+    sends: toTheWorker,
+    publishes: true,
+  },
+  'tasks-compute': { entry: 'tasks/lambda-compute.ts', ...small, ...taskTimeout, table: 'write', seals: true },
+  'tasks-network': { entry: 'tasks/lambda-network.ts', ...small, ...taskTimeout, table: 'write' },
+  'tasks-amphora': {
+    entry: 'tasks/lambda-amphora.ts',
+    ...small,
+    ...taskTimeout,
+    table: 'write',
+    seals: true,
+    inVpc: true,
+  },
+  heartbeats: {
+    entry: 'health-manager/lambda-heartbeats.ts',
+    ...small,
+    timeoutSeconds: 30,
+    table: 'write',
+    seals: true,
+    sends: ['work'],
+    publishes: true,
+  },
+  'health-scan': {
+    entry: 'health-manager/lambda-scan.ts',
+    ...small,
+    timeoutSeconds: 55,
+    table: 'write',
+    sends: ['operations'],
+    publishes: true,
+  },
+  'compute-event': {
+    entry: 'health-manager/lambda-compute-event.ts',
+    ...small,
+    timeoutSeconds: 30,
+    table: 'write',
+    sends: ['operations'],
+    publishes: true,
+  },
+  housekeeping: {
+    entry: 'housekeeping/lambda.ts',
+    ...small,
+    timeoutSeconds: 300,
+    table: 'write',
+    sends: toTheWorker,
+    publishes: true,
+    starts: ['build-amphora'],
+    describesFlows: true,
+  },
+  'flow-ended': {
+    entry: 'housekeeping/lambda-flow-ended.ts',
+    ...small,
+    timeoutSeconds: 30,
+    table: 'write',
+    sends: toTheWorker,
+    publishes: true,
+  },
+} satisfies Record<string, FunctionSpec>;
+
+export type FunctionName = keyof typeof functions;
+export const functionNames = Object.keys(functions) as FunctionName[];
+export const specOf = (name: FunctionName): FunctionSpec => functions[name];

@@ -1,0 +1,67 @@
+// What whoever deploys may choose: context `octavia:name`, `octavia:vpc` and any setting of the control plane as `octavia:<setting>`.
+import type { Node } from 'constructs';
+import { parseSetting, type SettingName, settings } from '../lambdas/runtime/config.ts';
+
+/** A VPC that is there already; without one a VPC is made. */
+export interface GivenVpc {
+  id: string;
+  cidr: string;
+  availability_zones: string[];
+  /** Subnets with routes to the gateway endpoints of DynamoDB and S3, one per zone. */
+  subnet_ids: string[];
+}
+
+export interface Deployment {
+  /** Starts the names of everything that has a fixed one, so that an account holds more than one deployment. */
+  name: string;
+  vpc: GivenVpc | undefined;
+  /** Settings that differ from their defaults, as text. */
+  settings: Partial<Record<SettingName, string>>;
+}
+
+const prefix = 'octavia:';
+
+/** Known to the stacks alone. */
+const wired: SettingName[] = [
+  'table_name',
+  'work_queue_url',
+  'operations_queue_url',
+  'heartbeats_queue_url',
+  'event_bus_name',
+  'state_machine_prefix',
+  'sealing_key',
+  'egress',
+  'region',
+];
+
+const invalid = (key: string, problem: string) => new Error(`context ${prefix}${key}: ${problem}`);
+
+function vpcOf(given: unknown): GivenVpc | undefined {
+  if (given === undefined) return undefined;
+  const vpc = (typeof given === 'string' ? JSON.parse(given) : given) as Partial<GivenVpc>;
+  const { id, cidr, availability_zones, subnet_ids } = vpc;
+  const isWhole = typeof id === 'string' && typeof cidr === 'string' && availability_zones && subnet_ids;
+  if (!isWhole) throw invalid('vpc', 'needs id, cidr, availability_zones and subnet_ids');
+  if (availability_zones.length !== subnet_ids.length) throw invalid('vpc', 'needs one subnet per availability zone');
+  return { id, cidr, availability_zones, subnet_ids };
+}
+
+function settingOf(key: string, value: unknown): [SettingName, string] {
+  if (!Object.hasOwn(settings, key)) throw invalid(key, 'there is no such setting');
+  const name = key as SettingName;
+  if (wired.includes(name)) throw invalid(key, 'is not for choosing, it follows from the stacks');
+  parseSetting(name, String(value));
+  return [name, String(value)];
+}
+
+/** @throws Error that names the context key and what is wrong with it */
+export function deploymentOf(node: Node): Deployment {
+  const given = Object.entries(node.getAllContext()).filter(([key]) => key.startsWith(prefix));
+  const keyed: Record<string, unknown> = Object.fromEntries(given.map(([key, value]) => [key.slice(prefix.length), value]));
+  const { name = 'octavia', vpc, ...others } = keyed;
+  // With the name of a flow and `-` between it makes a name of 80 characters at most.
+  if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(name))
+    throw invalid('name', `"${name}" is not a-z, 0-9 and - of 31 at most`);
+  const chosen = Object.entries(others).map(([key, value]) => settingOf(key, value));
+  return { name, vpc: vpcOf(vpc), settings: Object.fromEntries(chosen) };
+}

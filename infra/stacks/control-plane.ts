@@ -1,0 +1,117 @@
+// The control plane: functions, queues, flows, schedules, events and the HTTP API.
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { EventBus } from 'aws-cdk-lib/aws-events';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
+import type { SettingName } from '../../lambdas/runtime/config.ts';
+import { QueueWithDeadLetters } from '../constructs/dead-letter-queue.ts';
+import { makeFlows } from '../constructs/flows.ts';
+import { OctaviaHttpApi } from '../constructs/http-api.ts';
+import { OctaviaFunction } from '../constructs/octavia-function.ts';
+import { addScheduleAndRules, scanIntervalMs } from '../constructs/schedules.ts';
+import { addEventSources } from '../constructs/sources.ts';
+import { type FunctionName, functionNames, type QueueName, specOf } from '../functions.ts';
+import type { Deployment } from '../settings.ts';
+import type { Network } from './network.ts';
+import type { Stateful } from './stateful.ts';
+
+export interface ControlPlaneProps extends StackProps {
+  deployment: Deployment;
+  stateful: Stateful;
+  network: Network;
+}
+
+export class ControlPlane extends Stack {
+  readonly #props: ControlPlaneProps;
+  readonly #queues: Record<QueueName, QueueWithDeadLetters>;
+  readonly #bus: EventBus;
+
+  constructor(scope: Construct, id: string, props: ControlPlaneProps) {
+    super(scope, id, props);
+    this.#props = props;
+    const { deployment, stateful } = props;
+    this.#bus = new EventBus(this, 'Bus', { eventBusName: deployment.name });
+    this.#queues = this.#makeQueues();
+    const functions = Object.fromEntries(functionNames.map((name) => [name, this.#makeFunction(name)])) as Record<
+      FunctionName,
+      OctaviaFunction
+    >;
+    const lambdaOf = (name: FunctionName) => functions[name].lambda;
+    addEventSources(this.#queues, stateful.table, lambdaOf);
+    const flows = makeFlows(this, deployment.name, lambdaOf);
+    addScheduleAndRules(this, flows, lambdaOf);
+    const http = new OctaviaHttpApi(this, {
+      apiName: deployment.name,
+      api: lambdaOf('api'),
+      identity: lambdaOf('identity'),
+      authorizer: lambdaOf('authorizer'),
+    });
+    new CfnOutput(this, 'Endpoint', { value: http.endpoint, description: 'The load balancer API' });
+    new CfnOutput(this, 'AuthUrl', { value: `${http.endpoint}/identity/v3`, description: 'OS_AUTH_URL of clients' });
+  }
+
+  /** A little longer than its function may take: until then nobody else works on the message, and a failed one waits no longer. */
+  #makeQueues(): Record<QueueName, QueueWithDeadLetters> {
+    const make = (name: QueueName, consumer: FunctionName, isFifo: boolean, maxReceiveCount: number) =>
+      new QueueWithDeadLetters(this, {
+        name: `queue-${name}`,
+        isFifo,
+        visibilityTimeout: Duration.seconds(specOf(consumer).timeoutSeconds + 10),
+        maxReceiveCount,
+      });
+    return {
+      work: make('work', 'worker-apply', true, 5),
+      operations: make('operations', 'worker-start', true, 5),
+      // An old heartbeat is worth nothing: the next one has come by then.
+      heartbeats: make('heartbeats', 'heartbeats', false, 2),
+    };
+  }
+
+  #makeFunction(name: FunctionName): OctaviaFunction {
+    const { deployment, stateful, network } = this.#props;
+    const spec = specOf(name);
+    const made = new OctaviaFunction(this, {
+      name,
+      description: `${deployment.name}: ${name}`,
+      spec,
+      settings: this.#settingsOf(name),
+      stateful,
+      network,
+    });
+    for (const queue of spec.sends ?? []) this.#queues[queue].queue.grantSendMessages(made.lambda);
+    if (spec.publishes) this.#bus.grantPutEventsTo(made.lambda);
+    for (const flow of spec.starts ?? []) {
+      made.lambda.addToRolePolicy(this.#mayOnFlows(['states:StartExecution'], 'stateMachine', flow));
+      made.lambda.addToRolePolicy(this.#mayOnFlows(['states:DescribeExecution'], 'execution', `${flow}:*`));
+    }
+    if (spec.describesFlows)
+      made.lambda.addToRolePolicy(this.#mayOnFlows(['states:DescribeExecution'], 'execution', '*'));
+    return made;
+  }
+
+  /** By name, as the flows are made of the functions and not the other way round. */
+  #flowArn(resource: 'stateMachine' | 'execution', flow: string): string {
+    const resourceName = `${this.#props.deployment.name}-${flow}`;
+    return this.formatArn({ service: 'states', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
+  }
+
+  #mayOnFlows(actions: string[], resource: 'stateMachine' | 'execution', flow: string): iam.PolicyStatement {
+    return new iam.PolicyStatement({ actions, resources: [this.#flowArn(resource, flow)] });
+  }
+
+  #settingsOf(name: FunctionName): Partial<Record<SettingName, string>> {
+    const { sends = [], publishes, starts, describesFlows, inVpc, table } = specOf(name);
+    const { deployment, stateful } = this.#props;
+    const urls = Object.fromEntries(sends.map((queue) => [`${queue}_queue_url`, this.#queues[queue].queue.queueUrl]));
+    return {
+      health_scan_interval_ms: String(scanIntervalMs),
+      ...deployment.settings,
+      ...urls,
+      region: this.region,
+      ...(table !== 'none' && { table_name: stateful.table.tableName }),
+      ...(publishes && { event_bus_name: this.#bus.eventBusName }),
+      ...((starts || describesFlows) && { state_machine_prefix: this.#flowArn('stateMachine', '') }),
+      ...(inVpc && { egress: 'outbox' }),
+    };
+  }
+}

@@ -1,0 +1,62 @@
+// What must outlive any deployment: the table, the key it is encrypted with, and the secret the sealing key is derived from.
+import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { AttributeType, BillingMode, StreamViewType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+
+/** The same as lambdas/drivers/table/definition.ts, which a test compares it with: infra imports no code of the functions. */
+export const keySchema = {
+  partitionKey: 'pk',
+  sortKey: 'sk',
+  indexes: [
+    { name: 'by_project', partitionKey: 'project_pk', sortKey: 'project_sk' },
+    { name: 'by_type', partitionKey: 'type_pk', sortKey: 'type_sk' },
+    { name: 'pending', partitionKey: 'pending_pk', sortKey: 'pending_sk' },
+  ],
+} as const;
+
+const text = (name: string) => ({ name, type: AttributeType.STRING });
+
+export class Stateful extends Stack {
+  readonly key: Key;
+  readonly table: Table;
+  readonly sealingKey: Secret;
+
+  constructor(scope: Construct, id: string, props: StackProps) {
+    super(scope, id, { ...props, terminationProtection: true });
+    const removalPolicy = RemovalPolicy.RETAIN;
+    this.key = new Key(this, 'Key', { enableKeyRotation: true, removalPolicy });
+    this.table = this.#makeTable();
+    this.sealingKey = new Secret(this, 'SealingKey', {
+      description: 'What lies sealed in the table is lost with it',
+      encryptionKey: this.key,
+      removalPolicy,
+      // 64 of 62 kinds of characters are 381 random bits, more than the 256 of the key made of them.
+      generateSecretString: { passwordLength: 64, excludePunctuation: true },
+    });
+  }
+
+  #makeTable(): Table {
+    const table = new Table(this, 'Table', {
+      partitionKey: text(keySchema.partitionKey),
+      sortKey: text(keySchema.sortKey),
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      encryption: TableEncryption.CUSTOMER_MANAGED,
+      encryptionKey: this.key,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+      // Hands on what functions inside the VPC left in the outbox, and removes it when it is old.
+      stream: StreamViewType.NEW_IMAGE,
+      timeToLiveAttribute: 'outbox_until',
+    });
+    for (const { name, partitionKey, sortKey } of keySchema.indexes)
+      table.addGlobalSecondaryIndex({
+        indexName: name,
+        partitionKey: text(partitionKey),
+        sortKey: text(sortKey),
+      });
+    return table;
+  }
+}

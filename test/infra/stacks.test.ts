@@ -1,0 +1,190 @@
+import { globSync } from 'node:fs';
+import { Match } from 'aws-cdk-lib/assertions';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { functionNames, specOf } from '../../infra/functions.ts';
+import { keySchema } from '../../infra/stacks/stateful.ts';
+import { outboxPrefix } from '../../lambdas/drivers/queue/outbox.ts';
+import { tableDefinition } from '../../lambdas/drivers/table/definition.ts';
+import { discard, resolved, resourcesOf, type Synthesised, synthesise, targetOf } from '../support/synthesised.ts';
+
+let stacks: Synthesised;
+beforeAll(() => {
+  stacks = synthesise();
+}, 60_000);
+afterAll(() => discard(stacks));
+
+/** Functions of the control plane by the name they are described with. */
+const functionsByName = () =>
+  new Map(
+    Object.entries(resourcesOf(stacks.controlPlane, 'AWS::Lambda::Function')).map(([id, one]) => [
+      String(one.Properties['Description']).replace('octavia: ', ''),
+      { id, ...one },
+    ]),
+  );
+
+describe('functions', () => {
+  it('makes a function of every entry module', () => {
+    const entries = globSync('**/lambda*.ts', { cwd: 'lambdas' }).sort();
+    expect(entries.length).toBeGreaterThanOrEqual(14);
+    expect(functionNames.map((name) => specOf(name).entry).sort()).toEqual(entries);
+    expect([...functionsByName().keys()].sort()).toEqual([...functionNames].sort());
+  });
+
+  it('runs them on Node 24 and arm64, each with a role and a log of its own', () => {
+    const found = [...functionsByName().values()];
+    for (const { Properties } of found) {
+      expect(Properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'], Handler: 'index.handler' });
+    }
+    expect(new Set(found.map(({ Properties }) => targetOf(Properties['Role']))).size).toBe(found.length);
+    expect(new Set(found.map(({ Properties }) => targetOf(Properties['LoggingConfig'].LogGroup))).size).toBe(
+      found.length,
+    );
+  });
+
+  it('puts into the VPC only what talks to amphorae, and has it leave messages in the outbox', () => {
+    const inVpc = [...functionsByName()].filter(([, { Properties }]) => Properties['VpcConfig'] !== undefined);
+    expect(inVpc.map(([name]) => name).sort()).toEqual(['tasks-amphora', 'worker-apply']);
+    for (const [, { Properties }] of inVpc) expect(Properties['Environment'].Variables.OCTAVIA_EGRESS).toBe('outbox');
+  });
+
+  it('gives the sealing key by reference, encrypted, and only to whom it belongs', () => {
+    for (const [name, { Properties }] of functionsByName()) {
+      const key = Properties['Environment'].Variables.OCTAVIA_SEALING_KEY;
+      expect(key !== undefined, name).toBe(specOf(name as (typeof functionNames)[number]).seals === true);
+      if (key === undefined) continue;
+      expect(resolved(key)).toMatch(/^\{\{resolve:secretsmanager:.*\}\}$/);
+      expect(Properties['KmsKeyArn']).toBeDefined();
+    }
+  });
+
+  it('lets the scan know how seldom it runs', () => {
+    const { Properties } = functionsByName().get('health-scan')!;
+    expect(Properties['Environment'].Variables.OCTAVIA_HEALTH_SCAN_INTERVAL_MS).toBe('60000');
+  });
+
+  it('allows no function everything', () => {
+    const policies = Object.values(resourcesOf(stacks.controlPlane, 'AWS::IAM::Policy'));
+    const actions = policies.flatMap(({ Properties }) =>
+      Properties['PolicyDocument'].Statement.flatMap((statement: { Action: string | string[] }) => statement.Action),
+    ) as string[];
+    expect(actions.length).toBeGreaterThan(100);
+    expect(actions.filter((action) => /^\*|^\w+:\*$/.test(action))).toEqual([]);
+  });
+});
+
+describe('queues', () => {
+  const queues = () => resourcesOf(stacks.controlPlane, 'AWS::SQS::Queue');
+  const deadLettersOf = (id: string) => queues()[id]?.Properties['RedrivePolicy']?.deadLetterTargetArn;
+
+  it('has a queue of dead letters of the same kind beside each', () => {
+    const taken = Object.keys(queues()).filter((id) => deadLettersOf(id) !== undefined);
+    expect(taken).toHaveLength(3);
+    const ends = taken.map((id) => targetOf(deadLettersOf(id)));
+    expect([...taken, ...ends].sort()).toEqual(Object.keys(queues()).sort());
+    for (const id of taken) {
+      const end = queues()[targetOf(deadLettersOf(id))]!;
+      expect(end.Properties['FifoQueue']).toBe(queues()[id]!.Properties['FifoQueue']);
+    }
+  });
+
+  it('feeds each to a function that hands back what failed, and hides a message for longer than that may take', () => {
+    const sources = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::EventSourceMapping'));
+    const functions = resourcesOf(stacks.controlPlane, 'AWS::Lambda::Function');
+    const fed = sources.filter(({ Properties }) => targetOf(Properties['EventSourceArn']).startsWith('queue'));
+    expect(fed).toHaveLength(3);
+    for (const { Properties } of fed) {
+      expect(Properties['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures']);
+      const { Timeout } = functions[targetOf(Properties['FunctionName'])]!.Properties as { Timeout: number };
+      const hiddenSeconds = queues()[targetOf(Properties['EventSourceArn'])]!.Properties['VisibilityTimeout'];
+      expect(hiddenSeconds).toBeGreaterThan(Timeout);
+    }
+  });
+
+  it('hands on only what lies in the outbox from the stream of the table', () => {
+    stacks.controlPlane.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
+      StartingPosition: 'TRIM_HORIZON',
+      FilterCriteria: { Filters: [{ Pattern: Match.stringLikeRegexp(`"prefix":"${outboxPrefix}"`) }] },
+    });
+  });
+});
+
+describe('schedules and rules', () => {
+  it('each has a target that may be invoked by it', () => {
+    const rules = Object.entries(resourcesOf(stacks.controlPlane, 'AWS::Events::Rule'));
+    expect(rules).toHaveLength(4);
+    const permissions = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::Permission'));
+    for (const [id, { Properties }] of rules) {
+      expect(Properties['Targets']).toHaveLength(1);
+      const target = targetOf(Properties['Targets'][0].Arn);
+      const allowed = permissions.filter(({ Properties: { SourceArn } }) => SourceArn && targetOf(SourceArn) === id);
+      expect(allowed.map(({ Properties: { FunctionName } }) => targetOf(FunctionName))).toEqual([target]);
+    }
+  });
+
+  it('hears of flows that ended other than well', () => {
+    stacks.controlPlane.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: Match.objectLike({
+        source: ['aws.states'],
+        detail: Match.objectLike({ status: ['FAILED', 'TIMED_OUT', 'ABORTED'] }),
+      }),
+    });
+  });
+});
+
+describe('HTTP API', () => {
+  it('sends every route through an authorizer that is asked each time, token or not', () => {
+    const [authorizer] = Object.values(resourcesOf(stacks.controlPlane, 'AWS::ApiGatewayV2::Authorizer'));
+    expect(authorizer!.Properties).toMatchObject({
+      AuthorizerType: 'REQUEST',
+      AuthorizerPayloadFormatVersion: '2.0',
+      EnableSimpleResponses: true,
+      AuthorizerResultTtlInSeconds: 0,
+    });
+    expect(authorizer!.Properties['IdentitySource'] ?? []).toEqual([]);
+    const routes = Object.values(resourcesOf(stacks.controlPlane, 'AWS::ApiGatewayV2::Route'));
+    expect(routes.map(({ Properties }) => Properties['RouteKey']).sort()).toEqual([
+      '$default',
+      'ANY /identity',
+      'ANY /identity/{proxy+}',
+    ]);
+    for (const { Properties } of routes) expect(Properties['AuthorizationType']).toBe('CUSTOM');
+  });
+
+  it('writes no header to the access log', () => {
+    const [stage] = Object.values(resourcesOf(stacks.controlPlane, 'AWS::ApiGatewayV2::Stage'));
+    expect(stage!.Properties['StageName']).toBe('$default');
+    expect(stage!.Properties['AccessLogSettings'].Format).not.toMatch(/header|authorizer/i);
+  });
+});
+
+describe('what lasts', () => {
+  it('has the keys of the table as the driver knows them', () => {
+    expect(keySchema).toEqual(tableDefinition);
+    const [table] = Object.values(resourcesOf(stacks.stateful, 'AWS::DynamoDB::Table'));
+    const { GlobalSecondaryIndexes: indexes } = table!.Properties;
+    expect(indexes.map((one: { IndexName: string }) => one.IndexName).sort()).toEqual(
+      tableDefinition.indexes.map(({ name }) => name).sort(),
+    );
+  });
+
+  it('survives mistakes: recovery to a point in time, protection from deletion, a key that is kept', () => {
+    stacks.stateful.hasResource('AWS::DynamoDB::Table', {
+      DeletionPolicy: 'Retain',
+      Properties: Match.objectLike({
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        SSESpecification: Match.objectLike({ SSEType: 'KMS' }),
+      }),
+    });
+    for (const type of ['AWS::KMS::Key', 'AWS::SecretsManager::Secret'])
+      stacks.stateful.hasResource(type, { DeletionPolicy: 'Retain' });
+  });
+});
+
+describe('network', () => {
+  it('has the free gateways of DynamoDB and S3 and nothing that costs', () => {
+    const endpoints = Object.values(resourcesOf(stacks.network, 'AWS::EC2::VPCEndpoint'));
+    expect(endpoints.map(({ Properties }) => Properties['VpcEndpointType'])).toEqual(['Gateway', 'Gateway']);
+    stacks.network.resourceCountIs('AWS::EC2::NatGateway', 0);
+  });
+});

@@ -35,3 +35,22 @@ export function bundle(entry: string, outdir: string): Metafile {
   });
   return metafile;
 }
+
+export interface BundleSizes {
+  /** Of the files that importing the handler reads. */
+  loadedBytes: number;
+  /** Of all files, those included that are read when they are needed. */
+  totalBytes: number;
+}
+
+export function sizesOf({ outputs }: Metafile): BundleSizes {
+  const loaded = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file) || !outputs[file]) return;
+    loaded.add(file);
+    for (const { path, kind } of outputs[file].imports) if (kind === 'import-statement') load(path);
+  };
+  load(Object.keys(outputs).find((file) => outputs[file]!.entryPoint !== undefined && file.endsWith('/index.mjs'))!);
+  const sum = (files: Iterable<string>) => [...files].reduce((bytes, file) => bytes + outputs[file]!.bytes, 0);
+  return { loadedBytes: sum(loaded), totalBytes: sum(Object.keys(outputs)) };
+}

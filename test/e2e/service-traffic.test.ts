@@ -56,8 +56,8 @@ async function underLoad(changes: () => Promise<void>): Promise<void> {
   try {
     await changes();
   } finally {
-    const { failures, requests } = await load.stop();
-    expect(failures).toEqual([]);
+    const { failures, closedIdle, requests } = await load.stop();
+    expect({ failures, closedIdle }).toEqual({ failures: [], closedIdle: 0 });
     expect(requests).toBeGreaterThan(20);
   }
   expect(await service.workers(web.id)).toEqual(before);
@@ -163,8 +163,7 @@ test('adds, moves and removes a listener without a failed request of the others'
   await service.api.delete('listeners', listener.id);
   await service.api.gone('listeners', listener.id);
   await expect(request(web.vip, 8081)).rejects.toThrow('ECONNREFUSED');
-  expect((await load.stop()).failures.filter((failure) => !isClosedIdle(failure))).toEqual([]);
+  const { failures, closedIdle } = await load.stop();
+  expect(failures).toEqual([]);
+  process.stdout.write(`  connections kept by clients that two reloads closed: ${closedIdle}\n`);
 });
-
-/** A reload closes idle connections, which a client may meet as a reset before any answer: HTTP has it send the request again. */
-const isClosedIdle = (failure: string): boolean => failure.includes('ECONNRESET') || failure.includes('socket hang up');

@@ -44,6 +44,11 @@ export class TestMember implements Disposable {
   }
 }
 
+/** A connection kept for the next request was closed as that one was sent: HTTP has the client send it again. */
+export class ClosedIdle extends Error {
+  override readonly name = 'ClosedIdle';
+}
+
 /** The body of the answer. @throws Error for anything but 200 */
 export function request(address: string, port: number, agent: HttpAgent | false = false): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -58,7 +63,10 @@ export function request(address: string, port: number, agent: HttpAgent | false 
       );
     });
     call.on('timeout', () => call.destroy(new Error('no answer in time')));
-    call.on('error', reject);
+    call.on('error', (cause: NodeJS.ErrnoException) => {
+      const isClosedIdle = call.reusedSocket && cause.code === 'ECONNRESET';
+      reject(isClosedIdle ? new ClosedIdle(cause.message, { cause }) : cause);
+    });
   });
 }
 
@@ -72,6 +80,8 @@ export async function answersFrom(address: string, port: number, count: number):
 export interface LoadResult {
   requests: number;
   failures: string[];
+  /** As a reload does it; no failures, as clients have an answer to them. */
+  closedIdle: number;
   /** Longest time between two answered requests. */
   longestGapMs: number;
 }
@@ -80,7 +90,7 @@ const thinkMs = 5;
 
 /** Clients with and without keep-alive, until stopped; nothing is tried twice. */
 export class Load {
-  readonly result: LoadResult = { requests: 0, failures: [], longestGapMs: 0 };
+  readonly result: LoadResult = { requests: 0, failures: [], closedIdle: 0, longestGapMs: 0 };
   readonly #keepAlive = new HttpAgent({ keepAlive: true });
   readonly #clients: Promise<void>[];
   #isStopped = false;
@@ -97,7 +107,8 @@ export class Load {
         await request(address, port, agent);
         this.#answered();
       } catch (error) {
-        this.result.failures.push(String(error));
+        if (error instanceof ClosedIdle) this.result.closedIdle++;
+        else this.result.failures.push(String(error));
       }
       this.result.requests++;
       await sleep(thinkMs);

@@ -1,0 +1,312 @@
+// A control plane whose flows run for real, over noop drivers that outlive it: the process may be made to die at any call it makes,
+// and another one goes on. Time is the test's: who waits turns the clock.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { apiHandler } from '../../lambdas/api/handler.ts';
+import { isPending } from '../../lambdas/domain/statuses.ts';
+import type { FlowDriver } from '../../lambdas/drivers/flows/flow-driver.ts';
+import { housekeepingHandler } from '../../lambdas/housekeeping/handler.ts';
+import { flowEndedHandler } from '../../lambdas/housekeeping/reconcile.ts';
+import { readLoadBalancer } from '../../lambdas/repositories/trees.ts';
+import { type Config, defaultConfig } from '../../lambdas/runtime/config.ts';
+import type { Services } from '../../lambdas/runtime/services.ts';
+import { amphoraHandler } from '../../lambdas/tasks/amphora.ts';
+import { computeHandler } from '../../lambdas/tasks/compute.ts';
+import { lifecycleHandler } from '../../lambdas/tasks/lifecycle.ts';
+import { networkHandler } from '../../lambdas/tasks/network.ts';
+import type { TaskHandler } from '../../lambdas/tasks/task.ts';
+import { applyConfigurationHandler } from '../../lambdas/worker/apply-configuration.ts';
+import { startOperationHandler } from '../../lambdas/worker/start-operation.ts';
+import { type ExecutionStore, SqliteExecutionStore } from '../../local/flows/execution-store.ts';
+import { FlowHalted } from '../../local/flows/failures.ts';
+import { LocalFlowDriver } from '../../local/flows/local-flow-driver.ts';
+import { FlowQueue } from './flow-queue.ts';
+import { flowDefinitions } from './flow-states.ts';
+import { type Answer, type HttpWish, send } from './http.ts';
+import { type TestServices, testServices } from './services.ts';
+
+/** Something that happens when a task or a driver's method is called. */
+export interface Fault {
+  /** `<flow>/<state>` or `<driver>.<method>`. */
+  at: string;
+  moment: 'before' | 'after';
+  /** How often it happens; then it is over. */
+  times: number;
+  /** May throw what the caller gets. */
+  act(): unknown;
+}
+
+/** One life of the process. */
+interface Life {
+  services: Services;
+  flows: LocalFlowDriver;
+  store: ExecutionStore;
+  isDead: boolean;
+}
+
+const watchedDrivers = ['compute', 'network', 'amphora', 'queue', 'flows', 'table'] as const;
+type DriverName = (typeof watchedDrivers)[number];
+/** Calls that change something outside of the process, and so are worth dying at. */
+const effects = new Set(
+  ['table.transact', 'queue.send', 'flows.start', 'compute.build', 'compute.delete', 'network.plugVip'].concat([
+    'network.unplugVip',
+    'network.takeVip',
+    'network.releaseVip',
+    'amphora.pushConfiguration',
+    'amphora.postVipPlug',
+  ]),
+);
+const quiet = new Set(['table', 'queue', 'flows']);
+
+export const projectId = 'a0a0a0a0b0b0c0c0d0d0e0e0e0e0e0e0';
+const caller = { project_id: projectId, roles: ['member', 'admin'] };
+const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+export class FlowWorld {
+  readonly outside: TestServices;
+  readonly queue: FlowQueue;
+  /** Calls of compute, network and amphora drivers, and how often each state was entered. */
+  readonly journal: string[] = [];
+  readonly visits = new Map<string, number>();
+  readonly faults: Fault[] = [];
+  effects = 0;
+  /** The process dies when it is about to make this call. */
+  diesAtEffect = Number.POSITIVE_INFINITY;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'flow-world-'));
+  readonly #config: Config;
+  #life: Life;
+  #lives = 0;
+
+  constructor(config: Partial<Config> = {}) {
+    this.#config = { ...defaultConfig, ...config };
+    this.outside = testServices();
+    this.queue = new FlowQueue(this.outside.clock);
+    this.#life = this.#born();
+  }
+
+  get services(): Services {
+    return this.#life.services;
+  }
+
+  get flows(): FlowDriver {
+    return this.#life.flows;
+  }
+
+  get clock() {
+    return this.outside.clock;
+  }
+
+  async close(): Promise<void> {
+    this.#life.isDead = true;
+    await this.#life.flows.close(0);
+    await this.outside.table.close();
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  #born(): Life {
+    const store = new SqliteExecutionStore(join(this.#directory, `executions.sqlite`));
+    const life = { store, isDead: false } as Life;
+    const task =
+      (handlerOf: (services: Services) => TaskHandler): ((payload: unknown) => Promise<unknown>) =>
+      ({ at, ...payload }: any) => {
+        this.visits.set(at, (this.visits.get(at) ?? 0) + 1);
+        return this.#around(life, at, () => handlerOf(life.services)(payload));
+      };
+    life.flows = new LocalFlowDriver({
+      definitions: flowDefinitions(),
+      tasks: {
+        LifecycleTasks: task(lifecycleHandler),
+        ComputeTasks: task(computeHandler),
+        NetworkTasks: task(networkHandler),
+        AmphoraTasks: task(amphoraHandler),
+      },
+      store,
+      now: () => this.clock.now(),
+      sleep: (ms) => this.clock.sleep(ms),
+      onEnded: async ({ name, state, input }) => {
+        if (state === 'SUCCEEDED') return;
+        await flowEndedHandler(life.services)({ detail: { name, status: state, input: JSON.stringify(input) } });
+      },
+    });
+    life.services = { ...this.outside, config: this.#config, queue: this.queue, flows: life.flows };
+    for (const name of watchedDrivers) this.#watch(life, name);
+    return life;
+  }
+
+  #watch(life: Life, driver: DriverName): void {
+    const target = life.services[driver];
+    const watched = new Proxy(target, {
+      get: (of, method: string) => {
+        const value = Reflect.get(of, method);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          const at = `${driver}.${method}`;
+          if (effects.has(at) && ++this.effects === this.diesAtEffect) this.die();
+          if (effects.has(at) && !quiet.has(driver)) this.journal.push(at);
+          return this.#around(life, at, () => value.apply(of, args));
+        };
+      },
+    });
+    Object.assign(life.services, { [driver]: watched });
+  }
+
+  async #around<T>(life: Life, at: string, run: () => Promise<T>): Promise<T> {
+    const alive = () => {
+      if (life.isDead) throw new FlowHalted('the process is dead');
+    };
+    alive();
+    await this.#strike(at, 'before');
+    alive();
+    const answer = await run();
+    await this.#strike(at, 'after');
+    alive();
+    return answer;
+  }
+
+  async #strike(at: string, moment: Fault['moment']): Promise<void> {
+    const fault = this.faults.find((one) => one.at === at && one.moment === moment && one.times > 0);
+    if (fault === undefined) return;
+    fault.times -= 1;
+    await fault.act();
+  }
+
+  /** Lets something happen the next times a state or method is reached. */
+  on(at: string, moment: Fault['moment'], act: Fault['act'], times = 1): Fault {
+    const fault = { at, moment, act, times };
+    this.faults.push(fault);
+    return fault;
+  }
+
+  /** Whatever the process still does has no effect; the next look finds it dead and starts another. */
+  die = (): void => {
+    this.#life.isDead = true;
+  };
+
+  /** As an operator would: every running execution is stopped, and will not go on. */
+  abortFlows = async (): Promise<void> => {
+    for (const { flow, name } of this.#life.store.running())
+      void this.#life.flows.stop(flow as never, name, 'stopped by the test');
+  };
+
+  async restart(): Promise<void> {
+    this.#life.isDead = true;
+    await this.#life.flows.close(0);
+    if (++this.#lives > 20) throw new Error('dies again and again');
+    this.#life = this.#born();
+    await this.#life.flows.resume();
+  }
+
+  api(wish: HttpWish): Promise<Answer> {
+    return send(apiHandler(this.services), { caller, ...wish });
+  }
+
+  /** Queues are empty and no flow runs; the clock stands still but for what flows wait. */
+  async runOut(): Promise<void> {
+    for (;;) {
+      if (this.#life.isDead) await this.restart();
+      await this.deliver();
+      await tick();
+      if (this.#life.isDead || this.queue.hasDue()) continue;
+      if (this.#life.store.running().length === 0) return;
+    }
+  }
+
+  async deliver(): Promise<void> {
+    const { services } = this;
+    const handlers = { work: applyConfigurationHandler(services), operations: startOperationHandler(services) };
+    await this.queue.deliver(handlers);
+  }
+
+  async housekeeping(): Promise<void> {
+    try {
+      await housekeepingHandler(this.services)();
+    } catch (error) {
+      if (!this.#life.isDead) throw error;
+    }
+  }
+
+  /** What the running system does until nothing is left to do: queues, flows, and housekeeping at every deadline. */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 40; round++) {
+      await this.runOut();
+      const next = await this.#nextDeadline();
+      if (next === undefined) return;
+      this.clock.turn(Math.max(30_000, next - this.clock.now() + 1));
+      await this.housekeeping();
+    }
+    throw new Error('is never quiet');
+  }
+
+  async #nextDeadline(): Promise<number | undefined> {
+    const deadlines = (await this.loadBalancers())
+      .filter((row) => isPending(row.provisioning_status))
+      .map((row) => row.operation!.deadline);
+    if (this.queue.nextDue() !== undefined) deadlines.push(this.queue.nextDue()!);
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  }
+
+  /** An hour later, looked after twice: whatever belongs to nobody has been swept. */
+  async age(): Promise<void> {
+    for (const hours of [1, 1]) {
+      this.clock.turn(hours * 3_600_000);
+      await this.housekeeping();
+      await this.settle();
+    }
+  }
+
+  async loadBalancers() {
+    const { items } = await this.outside.table.queryIndex({ index: 'by_type', pk: 'loadbalancer' });
+    const rows = await Promise.all(items.map((item) => readLoadBalancer(this.outside.table, String(item['id']))));
+    return rows.filter((row) => row !== undefined);
+  }
+
+  async loadBalancer(id: string) {
+    const row = await readLoadBalancer(this.outside.table, id);
+    if (row === undefined) throw new Error(`no load balancer ${id}`);
+    return row;
+  }
+
+  /** A load balancer with a listener, a pool, a member and a monitor, as a client asks for it. */
+  async create(): Promise<string> {
+    const [subnet] = await this.outside.network.listSubnets();
+    const loadbalancer = { name: 'lb', vip_subnet_id: subnet!.id, listeners: [aListener()] };
+    const { status, body } = await this.api({
+      method: 'POST',
+      path: '/v2/lbaas/loadbalancers',
+      body: { loadbalancer },
+    });
+    if (status !== 201) throw new Error(`create: ${status} ${JSON.stringify(body)}`);
+    return body.loadbalancer.id;
+  }
+
+  async createActive(): Promise<string> {
+    const id = await this.create();
+    await this.settle();
+    return id;
+  }
+
+  async remove(id: string): Promise<number> {
+    return (await this.api({ method: 'DELETE', path: `/v2/lbaas/loadbalancers/${id}?cascade=true` })).status;
+  }
+
+  async failover(id: string): Promise<number> {
+    return (await this.api({ method: 'PUT', path: `/v2/lbaas/loadbalancers/${id}/failover` })).status;
+  }
+
+  async rename(id: string, name = 'renamed'): Promise<number> {
+    const body = { loadbalancer: { name } };
+    return (await this.api({ method: 'PUT', path: `/v2/lbaas/loadbalancers/${id}`, body })).status;
+  }
+}
+
+const aListener = () => ({
+  protocol: 'HTTP',
+  protocol_port: 80,
+  default_pool: {
+    protocol: 'HTTP',
+    lb_algorithm: 'ROUND_ROBIN',
+    members: [{ address: '192.0.2.10', protocol_port: 8080 }],
+    healthmonitor: { type: 'TCP', delay: 5, timeout: 3, max_retries: 2 },
+  },
+});

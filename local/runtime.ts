@@ -8,6 +8,7 @@ import { scanHandler } from '../lambdas/health-manager/scan.ts';
 import { housekeepingHandler } from '../lambdas/housekeeping/handler.ts';
 import { identityHandler } from '../lambdas/identity/handler.ts';
 import { seedCloud } from '../lambdas/identity/seed.ts';
+import { networkHandler } from '../lambdas/network/handler.ts';
 import { newId } from '../lambdas/runtime/ids.ts';
 import type { SqsHandler } from '../lambdas/runtime/sqs-batch.ts';
 import { applyConfigurationHandler } from '../lambdas/worker/apply-configuration.ts';
@@ -44,6 +45,7 @@ async function listen(options: LocalOptions, services: LocalServices) {
     return await startGateway(options.port, {
       routes: [
         { prefix: '/identity', handler: identityHandler(services) },
+        { prefix: '/network', handler: networkHandler(services) },
         { prefix: '', handler: apiHandler(services) },
       ],
       authorizer: authorizerHandler(services) as never,
@@ -114,8 +116,9 @@ export async function startRuntime(options: LocalOptions, print: Print): Promise
   state.lock(`port ${options.port}`);
   const logger = consoleLogger(print, options.json);
   const services = await localServices(options, state, new ConsoleEvents(print, options.json), logger);
-  await services.processes?.adopt();
+  // Before any amphora is started: a service that cannot be leaves none behind.
   const { server, endpoint } = await listen(options, services);
+  await services.processes?.adopt();
   const ready = await readyLine(services, state, endpoint);
   state.note(endpoint);
 

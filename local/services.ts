@@ -25,7 +25,7 @@ import { ProcessComputeDriver } from './compute/process-compute.ts';
 import { SqliteExecutionStore } from './flows/execution-store.ts';
 import { LocalFlowDriver } from './flows/local-flow-driver.ts';
 import { LoopbackNetworkDriver } from './network/loopback-network.ts';
-import type { LocalOptions } from './options.ts';
+import { type LocalOptions, UsageError } from './options.ts';
 import { type QueueServer, startQueueServer } from './queue/queue-server.ts';
 import type { StateDirectory } from './state-directory.ts';
 
@@ -67,6 +67,20 @@ function connectionsFor(): number | null {
   return connections >= 1_000_000 ? null : Math.max(100, connections);
 }
 
+/** @throws UsageError when another program has the port that amphorae know */
+async function queueServerOf(state: StateDirectory): Promise<QueueServer> {
+  const port = state.queuePort();
+  try {
+    return await startQueueServer({ dataDir: state.file('queues'), port });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new UsageError(
+      `Port ${port}, which amphorae report to, is in use by another program.\nEnd that one, or have another port chosen: rm ${state.file('ports.json')}`,
+      { cause },
+    );
+  }
+}
+
 /** Starts what the services stand on. */
 export async function localServices(
   options: LocalOptions,
@@ -78,7 +92,7 @@ export async function localServices(
   const clock = systemClock;
   const encryptionKey = state.sealingKey();
   const authority = new LocalCertificateAuthority({ table, encryptionKey, clock });
-  const queueServer = await startQueueServer({ dataDir: state.file('queues'), port: state.queuePort() });
+  const queueServer = await queueServerOf(state);
   const processes = options.compute === 'process' ? await processCompute(options, state, queueServer) : undefined;
   const network =
     options.network === 'loopback'

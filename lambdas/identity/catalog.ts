@@ -9,7 +9,7 @@ const services = [
 ] as const;
 
 /** Those that are there: a service in the catalog that does not answer is worse for clients than one that is not listed. */
-const existingServices: readonly string[] = ['identity', 'load-balancer'];
+const existingServices: readonly string[] = ['identity', 'load-balancer', 'network'];
 
 const interfaces = ['public', 'internal', 'admin'] as const;
 

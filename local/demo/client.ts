@@ -98,6 +98,11 @@ export class OctaviaClient {
 
   /** @param path below /v2.0/lbaas. Any answer is a good one here. */
   ask(method: string, path: string, body?: unknown): Promise<Answer> {
+    return this.askText(method, path, body === undefined ? undefined : JSON.stringify(body));
+  }
+
+  /** As `ask`, with a body that is JSON already. */
+  askText(method: string, path: string, body?: string): Promise<Answer> {
     const headers = { 'x-auth-token': this.#token, 'content-type': 'application/json' };
     const url = `${this.cloud.endpoint}/v2.0/lbaas${path}`;
     return exchange(

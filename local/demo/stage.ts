@@ -18,7 +18,7 @@ export class Stage {
   readonly members: Member[] = [];
   #client: OctaviaClient | undefined;
   #traffic: Traffic | undefined;
-  tree: Tree | undefined;
+  #creating: Promise<Tree> | undefined;
 
   constructor(service: Service) {
     this.service = service;
@@ -33,9 +33,23 @@ export class Stage {
     return this.#client;
   }
 
+  #tree: Tree | undefined;
+
   get loadBalancer(): Tree {
-    if (this.tree === undefined) throw new Error('there is no load balancer');
-    return this.tree;
+    if (this.#tree === undefined) throw new Error('there is no load balancer');
+    return this.#tree;
+  }
+
+  async create(loadbalancer: Record<string, unknown>): Promise<void> {
+    this.#creating = this.client.call<Tree>('POST', '/loadbalancers', { loadbalancer });
+    this.#tree = await this.#creating;
+  }
+
+  async remove(): Promise<void> {
+    const { id } = this.loadBalancer;
+    await this.client.call('DELETE', `/loadbalancers/${id}?cascade=true`);
+    await this.client.untilGone(id);
+    this.#creating = undefined;
   }
 
   get url(): string {
@@ -73,8 +87,8 @@ export class Stage {
   /** Nothing is left of it, even when it was interrupted half-way. */
   async clear(): Promise<void> {
     await this.stopTraffic();
-    // A service of our own takes its load balancers along.
-    const id = this.tree?.id;
+    // Interrupted while it was asked for, the answer says what is to be deleted.
+    const id = (await this.#creating?.catch(() => undefined))?.id;
     if (id !== undefined) await this.#client?.ask('DELETE', `/loadbalancers/${id}?cascade=true`).catch(() => {});
     this.#client?.close();
     for (const member of this.members) member.close();

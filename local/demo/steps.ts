@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { killAmphora, processesOf } from './amphora-processes.ts';
 import type { Created } from './client.ts';
 import { duration, hold, type Report, type Seen } from './report.ts';
-import { type Stage, type Tree, vipPort } from './stage.ts';
+import { type Stage, vipPort } from './stage.ts';
 import { untilServed } from './traffic.ts';
 
 const balancedRequests = 200;
@@ -23,25 +23,17 @@ async function token(stage: Stage): Promise<string> {
 async function create(stage: Stage): Promise<string> {
   const members = [await stage.addMember('member-1'), await stage.addMember('member-2')];
   const started = performance.now();
-  stage.tree = await stage.client.call<Tree>('POST', '/loadbalancers', {
-    loadbalancer: {
-      name: 'demo',
-      vip_subnet_id: stage.service.cloud.subnet_id,
-      listeners: [
-        {
-          name: 'web',
-          protocol: 'HTTP',
-          protocol_port: vipPort,
-          default_pool: {
-            name: 'members',
-            protocol: 'HTTP',
-            lb_algorithm: 'ROUND_ROBIN',
-            healthmonitor: { type: 'HTTP', delay: 1, timeout: 1, max_retries: 1 },
-            members: members.map(memberBody),
-          },
-        },
-      ],
-    },
+  const default_pool = {
+    name: 'members',
+    protocol: 'HTTP',
+    lb_algorithm: 'ROUND_ROBIN',
+    healthmonitor: { type: 'HTTP', delay: 1, timeout: 1, max_retries: 1 },
+    members: members.map(memberBody),
+  };
+  await stage.create({
+    name: 'demo',
+    vip_subnet_id: stage.service.cloud.subnet_id,
+    listeners: [{ name: 'web', protocol: 'HTTP', protocol_port: vipPort, default_pool }],
   });
   await stage.client.untilActive(stage.loadBalancer.id);
   const activeMs = performance.now() - started;
@@ -145,11 +137,9 @@ async function statistics(stage: Stage): Promise<string> {
 
 async function remove(stage: Stage): Promise<string> {
   await stage.stopTraffic();
-  const { id, vip_address } = stage.loadBalancer;
+  const { vip_address } = stage.loadBalancer;
   const amphorae = stage.service.state === undefined ? undefined : stage.amphorae();
-  await stage.client.call('DELETE', `/loadbalancers/${id}?cascade=true`);
-  await stage.client.untilGone(id);
-  stage.tree = undefined;
+  await stage.remove();
   if (amphorae === undefined) return `load balancer at ${vip_address} is gone`;
   const giveUpAt = Date.now() + 5_000;
   while (amphorae.flatMap(processesOf).length > 0 && Date.now() < giveUpAt) await sleep(20);

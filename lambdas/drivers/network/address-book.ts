@@ -1,5 +1,6 @@
 // What Neutron keeps for Octavia: which address of which subnet belongs to which port, and which port to whom. One item
 // per address, put only if absent, so that no address is ever given twice, whoever asks and from wherever.
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError, conflict, invalid } from '../../domain/errors.ts';
 import { type Item, type Key, type Operation, queryAll, type Table, TransactionCancelled } from '../table/table.ts';
 import { addressKey, FreeAddresses } from './free-addresses.ts';
@@ -36,6 +37,9 @@ const interfaceKey = (loadBalancerId: string, amphoraId: string): Key => ({
   pk: `NET#interfaces#${loadBalancerId}`,
   sk: amphoraId,
 });
+
+/** With a pause of up to 10 ms, doubling to 160 ms: a second in all, on average. */
+const attemptsAtMost = 15;
 
 const missing = (resource: string, id: string) => new ApiError(400, `${resource} ${id} not found.`);
 
@@ -232,16 +236,18 @@ export class AddressBook {
   }
 
   /** @returns the first operation whose condition failed, undefined when all were written */
-  async #write(operations: Operation[], attemptsLeft = 10): Promise<number | undefined> {
+  async #write(operations: Operation[], attempts = 0): Promise<number | undefined> {
     try {
       await this.#table.transact(operations);
       return undefined;
     } catch (error) {
       if (!(error instanceof TransactionCancelled)) throw error;
-      if (error.isConflict && attemptsLeft > 0) return this.#write(operations, attemptsLeft - 1);
-      if (error.isConflict) throw error;
-      return error.reasons.findIndex(({ code }) => code === 'ConditionalCheckFailed');
+      if (!error.isConflict) return error.reasons.findIndex(({ code }) => code === 'ConditionalCheckFailed');
+      if (attempts >= attemptsAtMost) throw error;
     }
+    // Many who want one address only meet again when they come back at once.
+    await delay(Math.random() * 10 * 2 ** Math.min(attempts, 4));
+    return this.#write(operations, attempts + 1);
   }
 }
 

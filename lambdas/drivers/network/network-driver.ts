@@ -21,6 +21,7 @@ export interface Subnet {
   id: string;
   name: string;
   network_id: string;
+  network_name: string;
   cidr: string;
   ip_version: 4 | 6;
 }

@@ -32,7 +32,14 @@ export function stableId(name: string): string {
 export function makeSubnet({ name, network_name, cidr }: SubnetSettings): Subnet {
   addressRange(cidr);
   const ip_version = cidr.includes(':') ? 6 : 4;
-  return { id: stableId(`subnet:${name}`), name, network_id: stableId(`network:${network_name}`), cidr, ip_version };
+  return {
+    id: stableId(`subnet:${name}`),
+    name,
+    network_id: stableId(`network:${network_name}`),
+    network_name,
+    cidr,
+    ip_version,
+  };
 }
 
 /** Leaves out the address of the network and, in IPv4, that of broadcast. @throws TypeError for what is no CIDR */

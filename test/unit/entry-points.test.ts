@@ -14,7 +14,7 @@ import { identityHandler } from '../../lambdas/identity/handler.ts';
 import { seedCloud } from '../../lambdas/identity/seed.ts';
 import { networkHandler as apiNetworkHandler } from '../../lambdas/network/handler.ts';
 import { putAmphora, readAmphora } from '../../lambdas/repositories/amphorae.ts';
-import { readHealth } from '../../lambdas/repositories/health.ts';
+import { expectSigns, readHealth } from '../../lambdas/repositories/health.ts';
 import { newLoadBalancerItem, operationOf } from '../../lambdas/repositories/load-balancers.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
 import { amphoraHandler } from '../../lambdas/tasks/amphora.ts';
@@ -168,6 +168,7 @@ describe('sample events', () => {
 
   it('heartbeats notes that the amphora was heard', async () => {
     await haveAmphora({ status: 'READY' });
+    await expectSigns(services, amphoraId, null);
     expect(await run('heartbeats')).toEqual({ batchItemFailures: [] });
     const health = await readHealth(services.table, [amphoraId]);
     expect(health.get(amphoraId)).toMatchObject({ last_seen: services.clock.now(), generation: 7 });

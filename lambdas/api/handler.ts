@@ -5,6 +5,8 @@ import { routes as healthMonitors } from './health-monitors.ts';
 import { faultOf } from './http/faults.ts';
 import { negotiate } from './http/negotiation.ts';
 import { authorizeRoute } from './http/policy.ts';
+import { routes as l7Policies } from './l7-policies.ts';
+import { routes as l7Rules } from './l7-rules.ts';
 import { routes as listeners } from './listeners.ts';
 import { routes as loadBalancers } from './load-balancers.ts';
 import { routes as members } from './members.ts';
@@ -21,7 +23,17 @@ function canonicalPath(path: string): string {
 }
 
 export const octaviaService: Service = {
-  routes: { ...versions, ...loadBalancers, ...listeners, ...pools, ...members, ...healthMonitors, ...quotas },
+  routes: {
+    ...versions,
+    ...loadBalancers,
+    ...listeners,
+    ...pools,
+    ...members,
+    ...healthMonitors,
+    ...l7Policies,
+    ...l7Rules,
+    ...quotas,
+  },
   canonicalPath,
   isPublic: (method, path) => path === '/' && (method === 'GET' || method === 'HEAD'),
   authorize: authorizeRoute,

@@ -1,5 +1,6 @@
 // Where everything lies in the table. One load balancer with all below it is one partition.
 
+import type { L7RuleRow } from '../domain/l7-rule.ts';
 import type { MemberRow } from '../domain/member.ts';
 import type { Child, ChildKind, ChildRow } from '../domain/tree.ts';
 import type { Item, Key } from '../drivers/table/table.ts';
@@ -33,6 +34,8 @@ const sortKeys: { [K in ChildKind]: (row: ChildRow) => string } = {
   listener: (row) => `LISTENER#${row.id}`,
   pool: (row) => `POOL#${row.id}`,
   healthmonitor: (row) => `HM#${row.id}`,
+  l7policy: (row) => `L7POLICY#${row.id}`,
+  l7rule: (row) => `L7RULE#${(row as L7RuleRow).l7policy_id}#${row.id}`,
   member: (row) => `${memberPrefix((row as MemberRow).pool_id)}${row.id}`,
 };
 export const childKey = ({ kind, row }: Child): Key => ({

@@ -1,4 +1,5 @@
 // Amphorae: the machines that run HAProxy for a load balancer, or wait to.
+import type { LoadBalancerRow } from './load-balancer.ts';
 import type { AmphoraRole, AmphoraStatus } from './statuses.ts';
 
 export interface AmphoraRow {
@@ -16,6 +17,8 @@ export interface AmphoraRow {
   cert_expiration: string | null;
   cached_zone: string | null;
   image_id: string | null;
+  /** Kind of machine its flavor asked for; none: the deployment's. */
+  compute_flavor?: string | null;
   /** Encrypted; what its heartbeats are signed with. */
   heartbeat_key: string;
   created_at: string;
@@ -23,6 +26,26 @@ export interface AmphoraRow {
   /** Milliseconds since the epoch until which a flow works on it; a sweep leaves it alone before. */
   busy_until: number;
 }
+
+/** What a load balancer asks of the machine its amphora runs on. */
+export interface MachineWish {
+  availability_zone: string | null;
+  compute_flavor: string | null;
+  image_tag: string | null;
+}
+
+/** @param row undefined for a spare, which is for whoever asks for nothing else */
+export const machineWish = (row: LoadBalancerRow | undefined): MachineWish => ({
+  availability_zone: row?.availability_zone_data?.compute_zone ?? null,
+  compute_flavor: row?.flavor_data?.compute_flavor ?? null,
+  image_tag: row?.flavor_data?.amp_image_tag ?? null,
+});
+
+/** Spares are made without a wish: they do for anybody who wishes for no more than to be where they happen to be. */
+export const isSpareFor = (spare: AmphoraRow, wish: MachineWish): boolean =>
+  wish.compute_flavor === null &&
+  wish.image_tag === null &&
+  (wish.availability_zone === null || wish.availability_zone === spare.cached_zone);
 
 /** Roles a topology asks for, first the one that takes the VIP. */
 export const rolesOf = (topology: 'SINGLE' | 'ACTIVE_STANDBY'): AmphoraRole[] =>

@@ -1,6 +1,7 @@
 // Octavia's API controller: one Lambda behind the HTTP API, made of the resources' route tables.
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
+import { routes as amphorae } from './amphorae.ts';
 import { routes as availabilityZoneProfiles } from './availability-zone-profiles.ts';
 import { routes as availabilityZones } from './availability-zones.ts';
 import { routes as flavorProfiles } from './flavor-profiles.ts';
@@ -43,6 +44,7 @@ export const octaviaService: Service = {
     ...flavorProfiles,
     ...availabilityZones,
     ...availabilityZoneProfiles,
+    ...amphorae,
   },
   canonicalPath,
   isPublic: (method, path) => path === '/' && (method === 'GET' || method === 'HEAD'),

@@ -47,6 +47,56 @@ export const isSpareFor = (spare: AmphoraRow, wish: MachineWish): boolean =>
   wish.image_tag === null &&
   (wish.availability_zone === null || wish.availability_zone === spare.cached_zone);
 
+const vrrpPriorities: Partial<Record<AmphoraRole, number>> = { MASTER: 100, BACKUP: 90 };
+
+/** Names of what the API shows of an amphora, by which lists are filtered and sorted. */
+export const amphoraAttributes = [
+  'id',
+  'loadbalancer_id',
+  'compute_id',
+  'lb_network_ip',
+  'vrrp_ip',
+  'ha_ip',
+  'vrrp_port_id',
+  'ha_port_id',
+  'cert_expiration',
+  'cert_busy',
+  'role',
+  'status',
+  'vrrp_interface',
+  'vrrp_id',
+  'vrrp_priority',
+  'cached_zone',
+  'created_at',
+  'updated_at',
+  'image_id',
+  'compute_flavor',
+];
+
+export const amphoraResponse = (row: AmphoraRow) => ({
+  id: row.id,
+  loadbalancer_id: row.load_balancer_id,
+  compute_id: row.compute_id,
+  lb_network_ip: row.lb_network_ip,
+  vrrp_ip: row.vrrp_ip,
+  ha_ip: row.ha_ip,
+  vrrp_port_id: row.vrrp_port_id,
+  ha_port_id: row.ha_port_id,
+  cert_expiration: row.cert_expiration,
+  cert_busy: false,
+  role: row.role,
+  status: row.status,
+  // The VIP is moved by the control plane: no amphora speaks VRRP.
+  vrrp_interface: null,
+  vrrp_id: null,
+  vrrp_priority: row.role === null ? null : (vrrpPriorities[row.role] ?? null),
+  cached_zone: row.cached_zone,
+  created_at: row.created_at,
+  updated_at: row.updated_at,
+  image_id: row.image_id,
+  compute_flavor: row.compute_flavor ?? null,
+});
+
 /** Roles a topology asks for, first the one that takes the VIP. */
 export const rolesOf = (topology: 'SINGLE' | 'ACTIVE_STANDBY'): AmphoraRole[] =>
   topology === 'SINGLE' ? ['STANDALONE'] : ['MASTER', 'BACKUP'];

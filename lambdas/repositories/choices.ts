@@ -129,8 +129,8 @@ export function deleteChoice(store: Store, kind: ChoiceKind, id: string): Promis
 }
 
 const marksOf = (row: Pick<LoadBalancerRow, 'id' | 'flavor_id' | 'availability_zone'>): Key[] => [
-  ...(row.flavor_id === null ? [] : [markKey('flavor', row.flavor_id, row.id)]),
-  ...(row.availability_zone === null ? [] : [markKey('availability_zone', row.availability_zone, row.id)]),
+  ...(row.flavor_id ? [markKey('flavor', row.flavor_id, row.id)] : []),
+  ...(row.availability_zone ? [markKey('availability_zone', row.availability_zone, row.id)] : []),
 ];
 
 /** Marks what a load balancer is made with, in the transaction that makes it. */

@@ -10,7 +10,7 @@ import { limits, type Operation, TransactionCancelled } from '../drivers/table/t
 import { accepted, createOperations } from './changes.ts';
 import { choicesTaken } from './choices.ts';
 import { RowChanged, untilWon } from './contention.ts';
-import { putIntentAside, writeOutIntents } from './intents.ts';
+import { beginWritingOut, putIntentAside } from './intents.ts';
 import { addressKey, portKey } from './keys.ts';
 import { newLoadBalancerItem } from './load-balancers.ts';
 import { quotaTaken } from './quotas.ts';
@@ -56,7 +56,7 @@ export async function createLoadBalancer(
       throw refusalOf(error, delta);
     }
   });
-  if (isLarge) await writeOutIntents(store, row.id);
+  if (isLarge) await beginWritingOut(store, row.id);
 }
 
 /** The counter moved between the look and the write: the next look tells whether the limit is met. */

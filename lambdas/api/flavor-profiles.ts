@@ -16,7 +16,7 @@ const handlers = profileHandlers({
 export const routes = {
   'GET /v2.0/lbaas/flavorprofiles': handlers.list,
   'POST /v2.0/lbaas/flavorprofiles': handlers.create,
-  'GET /v2.0/lbaas/flavorprofiles/{profile_id}': handlers.show,
-  'PUT /v2.0/lbaas/flavorprofiles/{profile_id}': handlers.update,
-  'DELETE /v2.0/lbaas/flavorprofiles/{profile_id}': handlers.remove,
+  'GET /v2.0/lbaas/flavorprofiles/{flavorprofile_id}': handlers.show,
+  'PUT /v2.0/lbaas/flavorprofiles/{flavorprofile_id}': handlers.update,
+  'DELETE /v2.0/lbaas/flavorprofiles/{flavorprofile_id}': handlers.remove,
 } satisfies Routes;

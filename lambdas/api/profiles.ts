@@ -49,7 +49,7 @@ export function profileHandlers<R extends ProfileRow>(definition: Definition<R>)
   };
 
   async function found(request: ApiRequest): Promise<R> {
-    const id = param(request, 'profile_id');
+    const id = param(request, `${resource.root}_id`);
     const row = await readProfile<R>(request.services.table, kind, id);
     if (row === undefined) throw missing(id);
     return row;
@@ -72,7 +72,7 @@ export function profileHandlers<R extends ProfileRow>(definition: Definition<R>)
   /** What it says may be changed as long as nothing is made of it. */
   async function update(request: ApiRequest): Promise<ApiResponse> {
     authorizeOwn(request);
-    const id = param(request, 'profile_id');
+    const id = param(request, `${resource.root}_id`);
     const body = rootOf(resource, request.body);
     refuseNulls(body);
     const set = parseUpdate(resource, body) as Record<string, string>;
@@ -93,7 +93,7 @@ export function profileHandlers<R extends ProfileRow>(definition: Definition<R>)
 
   async function remove(request: ApiRequest): Promise<ApiResponse> {
     authorizeOwn(request);
-    const id = param(request, 'profile_id');
+    const id = param(request, `${resource.root}_id`);
     const { table } = request.services;
     if ((await readProfile(table, kind, id)) === undefined) throw notFound(spelling, id);
     if (!(await deleteProfile(table, kind, id))) throw inUse(id);

@@ -34,6 +34,7 @@ export function newListener(
     created_at: timestamp(now),
     updated_at: null,
     generation: 0,
+    l7policy_ids: [],
   };
 }
 

@@ -10,6 +10,7 @@ import { listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
 import { listedProject } from './http/policy.ts';
 import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
+import { refusePoolInUse } from './l7-policies.ts';
 import { refuseMismatch } from './listeners.ts';
 
 type PoolAttributes = Created<typeof pool.attributes>;
@@ -141,6 +142,7 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   await submit(request, loadBalancerId, (skeleton) => {
     const child = poolIn(skeleton, id);
     refuseWhileDeleting('Pool', child.row);
+    refusePoolInUse(skeleton, id);
     const touch = touchedListeners(skeleton, id).map((one) => ({ ...one, set: { default_pool_id: null } }));
     const pool_ids = skeleton.loadBalancer.pool_ids.filter((one) => one !== id);
     return { remove: [child], touch, loadBalancer: { pool_ids } };

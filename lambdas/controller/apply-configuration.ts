@@ -38,6 +38,8 @@ function withRefused(tree: Tree, refused: Map<string, string>): Tree {
     listeners: mark(tree.listeners),
     pools: mark(tree.pools),
     healthMonitors: mark(tree.healthMonitors),
+    l7Policies: mark(tree.l7Policies),
+    l7Rules: mark(tree.l7Rules),
     members: mark(tree.members),
   };
 }

@@ -35,7 +35,10 @@ export const listener = resource({
 type Attributes = Created<typeof listener.attributes>;
 export interface ListenerRow
   extends Row,
-    Omit<Attributes, 'loadbalancer_id' | 'project_id' | 'default_pool' | 'l7policies'> {}
+    Omit<Attributes, 'loadbalancer_id' | 'project_id' | 'default_pool' | 'l7policies'> {
+  /** In position order. */
+  l7policy_ids: string[];
+}
 
 /** Ports are unique per load balancer within one transport protocol. */
 export const portClass = (_protocol: ListenerRow['protocol']): string => 'TCP';
@@ -65,7 +68,7 @@ export function listenerResponse(row: ListenerRow) {
     sni_container_refs: [],
     ...owner(row),
     default_pool_id: row.default_pool_id,
-    l7policies: [],
+    l7policies: refs(row.l7policy_ids),
     insert_headers: {},
     created_at: row.created_at,
     updated_at: row.updated_at,

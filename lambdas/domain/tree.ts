@@ -1,5 +1,7 @@
 // A load balancer with everything below it, and the questions asked of that tree.
 import type { HealthMonitorRow } from './health-monitor.ts';
+import { type L7PolicyRow, takesEffect } from './l7-policy.ts';
+import type { L7RuleRow } from './l7-rule.ts';
 import type { ListenerRow } from './listener.ts';
 import type { LoadBalancerRow } from './load-balancer.ts';
 import type { MemberRow } from './member.ts';
@@ -10,6 +12,8 @@ export interface ChildRows {
   pool: PoolRow;
   member: MemberRow;
   healthmonitor: HealthMonitorRow;
+  l7policy: L7PolicyRow;
+  l7rule: L7RuleRow;
 }
 export type ChildKind = keyof ChildRows;
 export type ChildRow = ChildRows[ChildKind];
@@ -20,6 +24,9 @@ export interface Skeleton {
   listeners: ListenerRow[];
   pools: PoolRow[];
   healthMonitors: HealthMonitorRow[];
+  /** In the order they are asked: by position within a listener. */
+  l7Policies: L7PolicyRow[];
+  l7Rules: L7RuleRow[];
 }
 
 export interface Tree extends Skeleton {
@@ -36,16 +43,28 @@ export const childrenOf = (tree: Skeleton & { members?: MemberRow[] }): Child[] 
   ...tree.listeners.map((row): Child => ({ kind: 'listener', row })),
   ...tree.pools.map((row): Child => ({ kind: 'pool', row })),
   ...tree.healthMonitors.map((row): Child => ({ kind: 'healthmonitor', row })),
+  ...tree.l7Policies.map((row): Child => ({ kind: 'l7policy', row })),
+  ...tree.l7Rules.map((row): Child => ({ kind: 'l7rule', row })),
   ...(tree.members ?? []).map((row): Child => ({ kind: 'member', row })),
 ];
 
-/** Listeners that send traffic to the pool. */
-export const listenersUsing = (tree: Skeleton, poolId: string): ListenerRow[] =>
-  tree.listeners.filter((listener) => listener.default_pool_id === poolId);
+/** Pools that policies of the listener send to, as far as the policies take effect. */
+const redirectPools = (tree: Skeleton, listenerId: string): string[] =>
+  tree.l7Policies
+    .filter((policy) => policy.listener_id === listenerId && takesEffect(policy))
+    .flatMap((policy) => (policy.redirect_pool_id === null ? [] : [policy.redirect_pool_id]));
 
-/** Pools a listener sends traffic to. */
-export const poolsOf = (tree: Skeleton, listener: ListenerRow): PoolRow[] =>
-  tree.pools.filter((pool) => pool.id === listener.default_pool_id);
+/** Listeners that send traffic to the pool: by default, or by a policy that takes effect. */
+export const listenersUsing = (tree: Skeleton, poolId: string): ListenerRow[] =>
+  tree.listeners.filter(
+    (listener) => listener.default_pool_id === poolId || redirectPools(tree, listener.id).includes(poolId),
+  );
+
+/** Pools a listener sends traffic to, its default pool first. */
+export const poolsOf = (tree: Skeleton, listener: ListenerRow): PoolRow[] => {
+  const ids = new Set([listener.default_pool_id, ...redirectPools(tree, listener.id)]);
+  return [...ids].flatMap((id) => tree.pools.find((pool) => pool.id === id) ?? []);
+};
 
 const isGoing = (row: { provisioning_status: string }) => row.provisioning_status === 'PENDING_DELETE';
 
@@ -65,6 +84,8 @@ export function desiredTree(tree: Tree): Tree {
     listeners: present(tree.listeners),
     pools: present(tree.pools),
     healthMonitors: present(tree.healthMonitors),
+    l7Policies: present(tree.l7Policies),
+    l7Rules: present(tree.l7Rules),
     members: present(tree.members),
   };
 }

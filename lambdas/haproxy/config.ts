@@ -9,7 +9,9 @@ export type Argument =
   /** Text where HAProxy expects a log format: quoted, and `%` means a percent sign. */
   | { kind: 'format'; text: string }
   /** Part of the name of a proxy or a server, which HAProxy allows few characters. */
-  | { kind: 'name'; text: string }
+  | { kind: 'name'; text: string; before?: string; after?: string }
+  /** A sample fetch of HAProxy's with one argument of a user's. */
+  | { kind: 'fetch'; word: string; text: string }
   | { kind: 'address'; address: string; port?: number };
 
 export interface Line {
@@ -28,7 +30,9 @@ export type Configuration = Section[];
 
 export const value = (text: string): Argument => ({ kind: 'value', text });
 export const format = (text: string): Argument => ({ kind: 'format', text });
-export const name = (text: string): Argument => ({ kind: 'name', text });
+/** `before` and `after` are words of HAProxy that touch the name. */
+export const name = (text: string, before = '', after = ''): Argument => ({ kind: 'name', text, before, after });
+export const fetch = (word: string, text: string): Argument => ({ kind: 'fetch', word, text });
 /** Without a port where HAProxy wants only the address, as in `addr`. */
 export const address = (ipAddress: string, port?: number): Argument => ({ kind: 'address', address: ipAddress, port });
 

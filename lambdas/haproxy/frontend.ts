@@ -3,6 +3,7 @@ import type { ListenerRow } from '../domain/listener.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { PoolRow } from '../domain/pool.ts';
 import { type Argument, address, linesOf, name, type Section, section, wordFor, words } from './config.ts';
+import { l7Lines, type PolicyParts } from './l7.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 
 export type Mode = 'http' | 'tcp';
@@ -21,19 +22,23 @@ export function frontend(
   listener: ListenerRow,
   pool: PoolRow | undefined,
   options: RenderOptions,
+  policies: PolicyParts[] = [],
 ): Section {
   const inspectMs = listener.timeout_tcp_inspect ?? 0;
-  return section(
-    listener.id,
-    words`frontend ${name(listener.id)}`,
-    linesOf(
+  const mode = modeOf(listener);
+  return section(listener.id, words`frontend ${name(listener.id)}`, [
+    ...linesOf(
       listener.id,
       words`maxconn ${connectionsOf(listener, options)}`,
       words`bind ${address(loadBalancer.vip_address, listener.protocol_port)}`,
-      modeLine(modeOf(listener)),
+      modeLine(mode),
+    ),
+    ...(mode === 'http' ? l7Lines(listener, policies) : []),
+    ...linesOf(
+      listener.id,
       ...(pool ? [words`default_backend ${backendName(pool, listener)}`] : []),
       words`timeout client ${listener.timeout_client_data ?? 50_000}`,
       ...(inspectMs > 0 ? [words`tcp-request inspect-delay ${inspectMs}`] : []),
     ),
-  );
+  ]);
 }

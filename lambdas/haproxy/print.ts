@@ -34,7 +34,9 @@ function printed(argument: Argument, origin: string | null): string {
     case 'format':
       return quoted(argument.text.replaceAll('%', '%%'), origin);
     case 'name':
-      return checkedName(argument.text, origin);
+      return `${argument.before ?? ''}${checkedName(argument.text, origin)}${argument.after ?? ''}`;
+    case 'fetch':
+      return fetched(argument.word, argument.text, origin);
     case 'address':
       return socketAddress(argument, origin);
   }
@@ -53,6 +55,12 @@ function quoted(text: string, origin: string | null): string {
   if (needsNoQuotes.test(text)) return text;
   // The agent fills in {{DIRECTORY}}: two braces of a user's must not meet.
   return `'${text.replaceAll("'", "'\\''").replaceAll(/\{(?=\{)/g, "{''")}'`;
+}
+
+/** Inside of the parentheses HAProxy has a syntax of its own; of the characters names of headers may have it gives these no meaning. */
+function fetched(word: string, text: string, origin: string | null): string {
+  if (/^[\w!#$%&*+.^`|~-]+$/.test(text)) return `'${word}(${text})'`;
+  throw new Unrenderable(origin, `${JSON.stringify(text)} cannot be asked for in HAProxy`);
 }
 
 function checkedName(text: string, origin: string | null): string {

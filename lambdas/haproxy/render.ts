@@ -1,10 +1,14 @@
 // Renders a load balancer for HAProxy, as Octavia's jinja templates do: desired tree, then configuration, then text. Pure, and
 // the same tree is always the same bytes, because amphorae compare digests.
+import { type L7PolicyRow, takesEffect } from '../domain/l7-policy.ts';
+import type { L7RuleRow } from '../domain/l7-rule.ts';
+import type { ListenerRow } from '../domain/listener.ts';
 import type { PoolRow } from '../domain/pool.ts';
 import { desiredTree, type Tree } from '../domain/tree.ts';
 import { backend, type PoolParts } from './backend.ts';
 import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
+import type { PolicyParts } from './l7.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
 
@@ -14,16 +18,44 @@ export function renderConfiguration(tree: Tree, options: RenderOptions): Rendere
 }
 
 function configurationOf(tree: Tree, options: RenderOptions): Configuration {
-  const { loadBalancer, listeners, ...below } = desiredTree(tree);
+  const { loadBalancer, listeners, l7Policies, l7Rules, ...below } = desiredTree(tree);
   const isUp = loadBalancer.admin_state_up !== false;
   const served = isUp ? listeners.filter((listener) => listener.admin_state_up !== false).sort(byAge) : [];
   const parts = partsById(below);
   const proxies = served.flatMap((listener) => {
-    const part = parts.get(listener.default_pool_id ?? '');
-    const front = frontend(loadBalancer, listener, part?.pool, options);
-    return part ? [front, backend(listener, part, options)] : [front];
+    const byDefault = parts.get(listener.default_pool_id ?? '');
+    const policies = policiesOf(listener, l7Policies, l7Rules, parts);
+    const used = new Set([
+      byDefault,
+      ...policies.filter(isAsked).map(({ policy }) => parts.get(policy.redirect_pool_id ?? '')),
+    ]);
+    const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
+    return [frontend(loadBalancer, listener, byDefault?.pool, options, policies), ...backends];
   });
   return [...processSections(served, options), ...proxies];
+}
+
+const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;
+
+/** Policies of a listener by position, with the rules that are enabled. */
+function policiesOf(
+  listener: ListenerRow,
+  policies: L7PolicyRow[],
+  rules: L7RuleRow[],
+  pools: Map<string, PoolParts>,
+): PolicyParts[] {
+  const enabled = Map.groupBy(
+    rules.filter((rule) => rule.admin_state_up !== false).sort(byAge),
+    (rule) => rule.l7policy_id,
+  );
+  return policies
+    .filter((policy) => policy.listener_id === listener.id)
+    .toSorted((a, b) => a.position - b.position)
+    .map((policy) => ({
+      policy,
+      rules: enabled.get(policy.id) ?? [],
+      pool: pools.get(policy.redirect_pool_id ?? '')?.pool,
+    }));
 }
 
 /** Enabled pools with what hangs on them, by id. */
@@ -31,7 +63,7 @@ function partsById({
   pools,
   healthMonitors,
   members,
-}: Omit<Tree, 'loadBalancer' | 'listeners'>): Map<string, PoolParts> {
+}: Pick<Tree, 'pools' | 'healthMonitors' | 'members'>): Map<string, PoolParts> {
   const membersOf = Map.groupBy([...members].sort(byAge), (member) => member.pool_id);
   const monitors = healthMonitors.filter((monitor) => monitor.admin_state_up !== false);
   const monitorOf = new Map(monitors.map((monitor) => [monitor.pool_id, monitor]));

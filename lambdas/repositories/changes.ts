@@ -30,6 +30,8 @@ export interface TreeChange {
   remove?: Child[];
   /** Parents: PENDING_UPDATE with the change. `set` for references they carry. */
   touch?: { child: Child; set?: Record<string, unknown> }[];
+  /** Children of which something is renumbered beside the change; their status is not concerned. */
+  adjust?: { child: Child; set: Record<string, unknown> }[];
   loadBalancer?: Partial<LoadBalancerRow>;
   claims?: Claim[];
   releases?: Key[];
@@ -160,6 +162,10 @@ class Writing {
     this.#note(child, { ...child.row, ...set } as ChildRow);
   }
 
+  adjust(child: Child, set: Record<string, unknown>): void {
+    this.operations.push({ kind: 'update', key: childKey(child), set, when: { exists: true } });
+  }
+
   claim({ key, refusal }: Claim): void {
     const operation: Operation = { kind: 'put', item: { ...key }, when: { exists: false } };
     this.operations.push(operation);
@@ -192,6 +198,7 @@ function collect(change: TreeChange, generation: number, now: string): Writing {
   for (const { child, set } of change.update ?? []) writing.update(child, set);
   for (const child of change.remove ?? []) writing.remove(child);
   for (const { child, set } of change.touch ?? []) writing.touch(child, set);
+  for (const { child, set } of change.adjust ?? []) writing.adjust(child, set);
   for (const key of change.releases ?? []) writing.operations.push({ kind: 'delete', key });
   return writing;
 }

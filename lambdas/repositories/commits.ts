@@ -1,6 +1,8 @@
 // What the amphorae have taken becomes the truth: children up to that generation are ACTIVE or gone, refused ones ERROR, and the
 // load balancer is ACTIVE when nothing newer waits. Every step may run twice or be overtaken; the load balancer's row comes last.
 import type { HealthMonitorRow } from '../domain/health-monitor.ts';
+import type { L7PolicyRow } from '../domain/l7-policy.ts';
+import type { L7RuleRow } from '../domain/l7-rule.ts';
 import { type ListenerRow, portClass } from '../domain/listener.ts';
 import { type LoadBalancerRow, longerPause } from '../domain/load-balancer.ts';
 import type { MemberRow } from '../domain/member.ts';
@@ -10,6 +12,7 @@ import { timestamp } from '../domain/time.ts';
 import { type Child, childrenOf, type Tree } from '../domain/tree.ts';
 import { limits, type Operation } from '../drivers/table/table.ts';
 import type { Transition } from './changes.ts';
+import { choicesGivenBack } from './choices.ts';
 import { transactPassable } from './intents.ts';
 import { addressKey, childKey, pointerKey, portKey } from './keys.ts';
 import { changeLoadBalancer, operationOf } from './load-balancers.ts';
@@ -22,8 +25,6 @@ export interface Outcome {
   /** Children that were refused, with the reason. */
   refused: Map<string, string>;
 }
-
-const quotaName = { listener: 'listener', pool: 'pool', member: 'member', healthmonitor: 'healthmonitor' } as const;
 
 /** Names only this child had. A member's or listener's were released when its deletion was accepted, unless its parent went. */
 function claimsOf(child: Child): Operation[] {
@@ -49,7 +50,7 @@ async function eraseGroup(store: Store, projectId: string, group: Child[]): Prom
   const going = group.filter((child) => sortKeys.has(childKey(child).sk));
   if (going.length === 0) return [];
   const removed: QuotaDelta = {};
-  for (const { kind } of going) removed[quotaName[kind]] = (removed[quotaName[kind]] ?? 0) + 1;
+  for (const { kind } of going) removed[kind] = (removed[kind] ?? 0) + 1;
   const quota = quotaGivenBack(projectId, removed);
   await store.table.transact([
     ...going.map((child): Operation => ({ kind: 'delete', key: childKey(child), when: { exists: true } })),
@@ -60,24 +61,38 @@ async function eraseGroup(store: Store, projectId: string, group: Child[]): Prom
   return going;
 }
 
-/** Children that go with what is deleted: members and monitors of a deleted pool. */
+/** What a child hangs on, and goes with. */
+const parentOf = ({ kind, row }: Child): string | null => {
+  if (kind === 'member') return (row as MemberRow).pool_id;
+  if (kind === 'healthmonitor') return (row as HealthMonitorRow).pool_id;
+  if (kind === 'l7policy') return (row as L7PolicyRow).listener_id;
+  if (kind === 'l7rule') return (row as L7RuleRow).l7policy_id;
+  return null;
+};
+
+/** Children that go with what is deleted: members and monitors of a pool, policies of a listener, rules of a policy. */
 function withDescendants(tree: Tree, deleted: Child[]): Child[] {
-  const pools = new Set(deleted.filter((child) => child.kind === 'pool').map((child) => child.row.id));
-  const ids = new Set(deleted.map((child) => child.row.id));
-  const below = childrenOf(tree).filter(
-    (child) =>
-      (child.kind === 'member' || child.kind === 'healthmonitor') &&
-      pools.has((child.row as MemberRow | HealthMonitorRow).pool_id) &&
-      !ids.has(child.row.id),
-  );
-  // Descendants first: whatever is cut off in between still has its parent to be found by.
-  return [...below, ...deleted];
+  const byParent = Map.groupBy(childrenOf(tree), parentOf);
+  const ordered: Child[] = [];
+  const seen = new Set<string>();
+  const visit = (child: Child): void => {
+    if (seen.has(child.row.id)) return;
+    seen.add(child.row.id);
+    for (const below of byParent.get(child.row.id) ?? []) visit(below);
+    // Descendants first: whatever is cut off in between still has its parent to be found by.
+    ordered.push(child);
+  };
+  for (const child of deleted) visit(child);
+  return ordered;
 }
+
+/** Resources whose operating status says no more than whether they are enabled. */
+const followsAdminState = new Set<Child['kind']>(['healthmonitor', 'l7policy', 'l7rule']);
 
 function settled(child: Child, refused: Map<string, string>): Operation {
   const reason = refused.get(child.row.id);
-  const monitor =
-    child.kind === 'healthmonitor' ? { operating_status: child.row.admin_state_up ? 'ONLINE' : 'OFFLINE' } : {};
+  const isFollowing = followsAdminState.has(child.kind);
+  const monitor = isFollowing ? { operating_status: child.row.admin_state_up ? 'ONLINE' : 'OFFLINE' } : {};
   return {
     kind: 'update',
     key: childKey(child),
@@ -201,10 +216,7 @@ const loadBalancerTransition = (
 /** Everything below a load balancer that is being deleted, and at last its own row: DELETED, hidden, purged later. */
 export async function commitDeleted(store: Store, tree: Tree): Promise<Transition[]> {
   const { loadBalancer } = tree;
-  const children = childrenOf(tree);
-  const descendants = children.filter(({ kind }) => kind === 'member' || kind === 'healthmonitor');
-  const others = children.filter(({ kind }) => kind !== 'member' && kind !== 'healthmonitor');
-  const erased = await eraseChildren(store, loadBalancer.project_id, [...descendants, ...others]);
+  const erased = await eraseChildren(store, loadBalancer.project_id, withDescendants(tree, childrenOf(tree)));
   const quota = quotaGivenBack(loadBalancer.project_id, { loadbalancer: 1 });
   const ports = (tree.listeners as ListenerRow[]).map(
     (row): Operation => ({ kind: 'delete', key: portKey(loadBalancer.id, portClass(row.protocol), row.protocol_port) }),
@@ -226,7 +238,7 @@ export async function commitDeleted(store: Store, tree: Tree): Promise<Transitio
             amphora_ids: [],
           }
         : undefined,
-    () => (quota ? [quota] : []),
+    (row) => [...(quota ? [quota] : []), ...choicesGivenBack(row)],
   );
   return [...erased.map(goneTransition), ...loadBalancerTransition(change)];
 }

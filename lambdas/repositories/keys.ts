@@ -1,5 +1,6 @@
 // Where everything lies in the table. One load balancer with all below it is one partition.
 
+import type { L7RuleRow } from '../domain/l7-rule.ts';
 import type { MemberRow } from '../domain/member.ts';
 import type { Child, ChildKind, ChildRow } from '../domain/tree.ts';
 import type { Item, Key } from '../drivers/table/table.ts';
@@ -33,12 +34,17 @@ const sortKeys: { [K in ChildKind]: (row: ChildRow) => string } = {
   listener: (row) => `LISTENER#${row.id}`,
   pool: (row) => `POOL#${row.id}`,
   healthmonitor: (row) => `HM#${row.id}`,
+  l7policy: (row) => `L7POLICY#${row.id}`,
+  l7rule: (row) => `L7RULE#${(row as L7RuleRow).l7policy_id}#${row.id}`,
   member: (row) => `${memberPrefix((row as MemberRow).pool_id)}${row.id}`,
 };
 export const childKey = ({ kind, row }: Child): Key => ({
   pk: partitionOf(row.load_balancer_id),
   sk: sortKeys[kind](row),
 });
+
+/** Ids come from URLs and bodies: one that no row can have is not looked up, so that it meets no limit of the table's keys. */
+export const isPossibleId = (id: string): boolean => /^[\w-]{1,64}$/.test(id);
 
 /** Attributes of the two list indexes. */
 export const listed = (kind: ResourceKind, row: { id: string; project_id: string; created_at: string }) => ({

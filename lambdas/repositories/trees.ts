@@ -1,5 +1,7 @@
 // Reads load balancers and what is below them.
 import type { HealthMonitorRow } from '../domain/health-monitor.ts';
+import type { L7PolicyRow } from '../domain/l7-policy.ts';
+import type { L7RuleRow } from '../domain/l7-rule.ts';
 import type { ListenerRow } from '../domain/listener.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { MemberRow } from '../domain/member.ts';
@@ -42,12 +44,17 @@ export async function readChild<K extends ChildKind>(
 const rows = <R>(items: Item[], prefix: string): R[] =>
   items.filter((item) => item.sk.startsWith(prefix)).map((item) => rowOf<R>(item));
 
+const byAge = (a: L7RuleRow, b: L7RuleRow): number =>
+  a.created_at === b.created_at ? (a.id < b.id ? -1 : 1) : a.created_at < b.created_at ? -1 : 1;
+
 function skeletonOf(loadBalancer: LoadBalancerRow, items: Item[]): Skeleton {
   return {
     loadBalancer,
     listeners: rows<ListenerRow>(items, 'LISTENER#'),
     pools: rows<PoolRow>(items, 'POOL#'),
     healthMonitors: rows<HealthMonitorRow>(items, 'HM#'),
+    l7Policies: rows<L7PolicyRow>(items, 'L7POLICY#').sort((a, b) => a.position - b.position),
+    l7Rules: rows<L7RuleRow>(items, 'L7RULE#').sort(byAge),
   };
 }
 

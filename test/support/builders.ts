@@ -1,5 +1,7 @@
 // Rows of a load balancer's tree with everything filled in, so that a test says only what it is about.
 import type { HealthMonitorRow } from '../../lambdas/domain/health-monitor.ts';
+import type { L7PolicyRow } from '../../lambdas/domain/l7-policy.ts';
+import type { L7RuleRow } from '../../lambdas/domain/l7-rule.ts';
 import type { ListenerRow } from '../../lambdas/domain/listener.ts';
 import type { LoadBalancerRow } from '../../lambdas/domain/load-balancer.ts';
 import type { MemberRow } from '../../lambdas/domain/member.ts';
@@ -34,6 +36,8 @@ export const aLoadBalancer = (given: Partial<LoadBalancerRow> = {}): LoadBalance
   vip_subnet_id: idOf('other', 3),
   vip_network_id: idOf('other', 4),
   provider: 'amphora',
+  flavor_id: null,
+  availability_zone: null,
   topology: 'SINGLE',
   tags: [],
   listener_ids: [],
@@ -62,6 +66,7 @@ export const aListener = (given: Partial<ListenerRow> = {}): ListenerRow => ({
   timeout_member_connect: 5_000,
   timeout_member_data: 50_000,
   timeout_tcp_inspect: 0,
+  l7policy_ids: [],
   tags: [],
   ...given,
 });
@@ -121,6 +126,40 @@ export const aTree = (given: Partial<Tree> = {}): Tree => ({
   listeners: [],
   pools: [],
   healthMonitors: [],
+  l7Policies: [],
+  l7Rules: [],
   members: [],
+  ...given,
+});
+
+/** Of the listener `aListener()`. */
+export const aL7Policy = (given: Partial<L7PolicyRow> = {}): L7PolicyRow => ({
+  ...row(idOf('other', 10)),
+  listener_id: idOf('listener'),
+  action: 'REJECT',
+  redirect_pool_id: null,
+  redirect_url: null,
+  redirect_prefix: null,
+  redirect_http_code: null,
+  position: 1,
+  name: '',
+  description: '',
+  admin_state_up: true,
+  tags: [],
+  rule_ids: [],
+  ...given,
+});
+
+/** Of the policy `aL7Policy()`. */
+export const aL7Rule = (given: Partial<L7RuleRow> = {}): L7RuleRow => ({
+  ...row(idOf('other', 11)),
+  l7policy_id: idOf('other', 10),
+  type: 'PATH',
+  compare_type: 'STARTS_WITH',
+  value: '/',
+  key: null,
+  invert: false,
+  admin_state_up: true,
+  tags: [],
   ...given,
 });

@@ -1,4 +1,5 @@
 // One request for every route of the API, against a load balancer with one of each below it; what succeeds, and who may ask.
+import { administrationSamples } from './administration-samples.ts';
 import { memberAt, type OctaviaApi, type Shown } from './octavia-api.ts';
 import { projects } from './personas.ts';
 
@@ -9,6 +10,8 @@ export interface Site {
   pool: Shown;
   member: Shown;
   monitor: Shown;
+  /** Of what administrators made, by the names in routes. */
+  ids: Record<string, string>;
 }
 
 export async function createSite(api: OctaviaApi): Promise<Site> {
@@ -17,11 +20,11 @@ export async function createSite(api: OctaviaApi): Promise<Site> {
   const pool = await api.createPool({ listener_id: listener['id'] });
   const member = await api.createMember(pool, memberAt(1));
   const monitor = await api.createMonitor(pool);
-  return { lb, listener, pool, member, monitor };
+  return { lb, listener, pool, member, monitor, ids: {} };
 }
 
 /** Octavia's rules, by the groups of people who satisfy them. */
-export type Rule = 'read' | 'list' | 'write' | 'admin' | 'read quota' | 'list quotas' | 'write quota';
+export type Rule = 'read' | 'read own' | 'list' | 'write' | 'admin' | 'read quota' | 'list quotas' | 'write quota';
 
 export interface Sample {
   success: number;
@@ -29,6 +32,8 @@ export interface Sample {
   /** Key of the answer's body; absent: no body. */
   root?: string;
   query?: string;
+  /** Other names under which ids of the route are found. */
+  as?: Record<string, string>;
   body?: (site: Site, api: OctaviaApi) => unknown;
 }
 
@@ -49,6 +54,7 @@ const update = (root: string): Sample => ({
 const remove: Sample = { success: 204, rule: 'write' };
 
 export const samples: Record<string, Sample> = {
+  ...administrationSamples,
   'GET /v2.0/lbaas/loadbalancers': list('loadbalancers'),
   'POST /v2.0/lbaas/loadbalancers': {
     success: 201,
@@ -119,8 +125,10 @@ export function pathOf(route: string, site: Site): string {
     member_id: site.member['id'],
     healthmonitor_id: site.monitor['id'],
     project_id: projects.own,
+    ...site.ids,
   };
-  return path.replace(/\{(\w+)\}/g, (_all, name: string) => ids[name] ?? '');
+  const as = samples[route]?.as ?? {};
+  return path.replace(/\{(\w+)\}/g, (_all, name: string) => ids[as[name] ?? name] ?? '');
 }
 
 export const methodOf = (route: string): string => route.split(' ')[0]!;

@@ -27,6 +27,7 @@ function fail(error: unknown): never {
 }
 
 async function main(): Promise<void> {
+  process.umask(0o077);
   const options = readOptions(process.argv.slice(2), process.env);
   if (options === undefined) return print(help());
   const early: string[] = [];

@@ -1,6 +1,15 @@
 // The state directory: one service at a time, its keys and its credentials.
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from './options.ts';
@@ -41,6 +50,8 @@ export class StateDirectory {
     this.path = isEphemeral ? mkdtempSync(join(tmpdir(), 'octavia-')) : path;
     this.#isEphemeral = isEphemeral;
     mkdirSync(this.path, { recursive: true, mode: 0o700 });
+    // One that was there before may be open to others; what lies in it is not for them.
+    chmodSync(this.path, 0o700);
   }
 
   file(name: string): string {

@@ -17,6 +17,7 @@ type States = ReturnType<typeof readStates>;
 
 export class HealthDaemon {
   readonly #settings: AgentSettings;
+  #lastTime = 0;
   readonly #loadBalancer: LoadBalancer;
   readonly #queue: HeartbeatQueue;
   readonly #boot = randomUUID();
@@ -130,7 +131,7 @@ export class HealthDaemon {
       id: this.#settings.amphora_id,
       seq: this.#sequence++,
       ver: 3,
-      sent_at: Date.now(),
+      sent_at: this.#nextTime(),
       boot: this.#boot,
       load_balancer_id: current?.load_balancer_id ?? vip?.load_balancer_id ?? null,
       generation: current?.generation ?? null,
@@ -138,6 +139,12 @@ export class HealthDaemon {
       listeners,
       pools: this.#states.pools,
     };
+  }
+
+  /** Heartbeats are put in order by it, so it does not go back when the clock does. */
+  #nextTime(): number {
+    this.#lastTime = Math.max(Date.now(), this.#lastTime + 1);
+    return this.#lastTime;
   }
 
   /**

@@ -7,7 +7,7 @@ import type { AmphoraRow } from '../domain/amphora.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import { operatingStatusChanges } from '../domain/operating-status.ts';
 import { readAmphorae } from '../repositories/amphorae.ts';
-import { type HealthRow, noteRollUp, readHealth, recordSign } from '../repositories/health.ts';
+import { type HealthRow, noteAlive, noteRollUp, readHealth, recordSign } from '../repositories/health.ts';
 import { isPossibleId } from '../repositories/keys.ts';
 import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
 import { readTree } from '../repositories/trees.ts';
@@ -39,7 +39,8 @@ function freshOf(heartbeats: Heartbeat[], taken: string): Heartbeat[] {
 }
 
 /**
- * Takes in one amphora's heartbeats of a batch. Those older than one taken in before count for nothing: they came twice.
+ * Takes in one amphora's heartbeats of a batch. Those older than one taken in before came twice or late, and count for nothing,
+ * unless nothing else has come for long: then the amphora's clock was set back, and that it speaks is what counts.
  */
 async function takeIn(
   services: Services,
@@ -49,7 +50,12 @@ async function takeIn(
 ): Promise<void> {
   const fresh = freshOf(heartbeats, health?.sequence ?? '');
   const newest = newestOf(fresh);
-  if (newest === undefined) return;
+  if (newest === undefined) {
+    const now = services.clock.now();
+    const isLongAgo = health !== undefined && health.last_seen < now - services.config.heartbeat_timeout_ms / 2;
+    if (isLongAgo && heartbeats.length > 0) await noteAlive(services, amphora.id);
+    return;
+  }
   const isTaken = await recordSign(services, {
     row: {
       amphora_id: amphora.id,

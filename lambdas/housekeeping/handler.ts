@@ -1,11 +1,18 @@
 // Octavia's housekeeping manager: a scheduled look at what nobody else looks after.
 import type { Services } from '../runtime/services.ts';
+import { replaceExpiring } from './certificates.ts';
 import { purgeDeleted } from './purge.ts';
 import { reconcile } from './reconcile.ts';
 import { keepSpares } from './spares.ts';
 import { sweepOrphans } from './sweep.ts';
 
-const parts = { reconciled: reconcile, spares_started: keepSpares, swept: sweepOrphans, purged: purgeDeleted };
+const parts = {
+  reconciled: reconcile,
+  spares_started: keepSpares,
+  certificates: replaceExpiring,
+  swept: sweepOrphans,
+  purged: purgeDeleted,
+};
 
 /** One part that fails keeps no other from its work. */
 export const housekeepingHandler = (services: Services) => async () => {

@@ -5,7 +5,7 @@ import type { FailedLogins } from '../repositories/tokens.ts';
 const freeFailures = 5;
 /** The first lock; each failure after it doubles it. */
 const shortestLockMs = 1_000;
-/** So short that nobody can keep a user out for long by failing in his name; still only 2,880 guesses a day. */
+/** Short, since whoever fails in a user's name keeps the user out as well; still only 2,880 guesses a day. */
 const longestLockMs = 30_000;
 /** After this long without a failure nothing is held against the user. */
 const forgottenAfterMs = 900_000;

@@ -40,16 +40,13 @@ export async function readSpares(table: Table): Promise<AmphoraRow[]> {
     .filter((row) => row.status === 'READY' && row.load_balancer_id === null);
 }
 
-const isConditionFailed = (error: unknown): boolean =>
-  error instanceof TransactionCancelled && error.reasons.some(({ code }) => code === 'ConditionalCheckFailed');
-
 /** Puts the row of a new amphora; one that is there already stays as it is. */
 export async function putAmphora(store: Store, row: AmphoraRow): Promise<void> {
   const item: Item = { ...amphoraKey(row.id), ...listedAs(row), ...row };
   try {
     await store.table.transact([{ kind: 'put', item, when: { exists: false } }]);
   } catch (error) {
-    if (!isConditionFailed(error)) throw error;
+    if (!(error instanceof TransactionCancelled && error.hasFailedCondition)) throw error;
   }
 }
 
@@ -79,7 +76,7 @@ export async function setAmphora(
     ]);
     return true;
   } catch (error) {
-    if (isConditionFailed(error)) return false;
+    if (error instanceof TransactionCancelled && error.hasFailedCondition) return false;
     throw error;
   }
 }

@@ -176,7 +176,9 @@ export async function commitApplied(
   const change = await changeLoadBalancer(store, tree.loadBalancer.id, (row) => {
     if (row.provisioning_status === 'PENDING_DELETE') return undefined;
     // A flow that holds the load balancer commits at its own end.
-    if (row.lease !== null && row.lease.execution !== rights.execution) return undefined;
+    const isOthers =
+      row.lease !== null && row.lease.execution !== rights.execution && row.lease.until > store.clock.now();
+    if (isOthers) return undefined;
     const isDone = row.applied_generation >= outcome.generation && row.provisioning_status === 'ACTIVE';
     if (isDone && row.lease === null) return undefined;
     return { ...caughtUp(store, row, outcome.generation, gone, rights), lease: null };

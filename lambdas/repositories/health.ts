@@ -51,29 +51,33 @@ export async function recordSign(store: Store, { row, counted }: Sign): Promise<
     await store.table.transact([{ ...update, when: { exists: true, below: { sequence: row.sequence } } }]);
     return true;
   } catch (error) {
-    if (!isConditionFailed(error)) throw error;
+    if (!(error instanceof TransactionCancelled && error.hasFailedCondition)) throw error;
   }
   try {
     await store.table.transact([{ ...update, when: { exists: true, missing: ['sequence'] } }]);
     return true;
   } catch (error) {
-    if (isConditionFailed(error)) return false;
+    if (error instanceof TransactionCancelled && error.hasFailedCondition) return false;
     throw error;
   }
 }
 
-const isConditionFailed = (error: unknown): boolean =>
-  error instanceof TransactionCancelled && error.reasons.some(({ code }) => code === 'ConditionalCheckFailed');
+/** Notes that an amphora spoke, and nothing of what it said. */
+export async function noteAlive(store: Store, amphoraId: string): Promise<void> {
+  await updateExpected(store, amphoraId, { last_seen: store.clock.now() });
+}
 
 /** Notes which statuses were rolled up, so that the same ones cost nothing next time. */
 export async function noteRollUp(store: Store, amphoraId: string, rolledUp: string): Promise<void> {
+  await updateExpected(store, amphoraId, { rolled_up: rolledUp });
+}
+
+/** Writes to the row of an amphora that is expected to speak; one that was removed in between stays removed. */
+async function updateExpected(store: Store, amphoraId: string, set: Partial<HealthRow>): Promise<void> {
   try {
-    await store.table.transact([
-      { kind: 'update', key: healthKey(amphoraId), set: { rolled_up: rolledUp }, when: { exists: true } },
-    ]);
+    await store.table.transact([{ kind: 'update', key: healthKey(amphoraId), set, when: { exists: true } }]);
   } catch (error) {
-    // The amphora was removed in between.
-    if (!isConditionFailed(error)) throw error;
+    if (!(error instanceof TransactionCancelled && error.hasFailedCondition)) throw error;
   }
 }
 

@@ -65,6 +65,8 @@ export async function transactPassable(store: Store, operations: Operation[]): P
         break;
       } catch (error) {
         if (!(error instanceof TransactionCancelled) || error.isConflict) throw error;
+        // Anything else that is wrong with an operation is wrong again the next time.
+        if (!error.hasFailedCondition) throw error;
         const { reasons } = error;
         rest = rest.filter((_, index) => reasons[index]?.code !== 'ConditionalCheckFailed');
       }

@@ -51,6 +51,7 @@ export const settings = {
   failover_share_floor: number(3, 'up to this many silent amphorae the share does not count'),
   concurrent_failovers: number(10, 'failovers started at the same time'),
   reconcile_interval_ms: number(30_000, 'time between looks for expired operations, orphans and missing spares'),
+  certificate_expiry_buffer_ms: number(1_209_600_000, 'amphorae whose certificate ends sooner are replaced'),
   orphan_age_ms: number(300_000, 'an unowned machine or address is swept when older'),
   load_balancer_expiry_ms: number(604_800_000, 'deleted load balancers are purged when older'),
   hard_stop_after_ms: number(1_800_000, 'old HAProxy processes end this long after a reload at the latest'),

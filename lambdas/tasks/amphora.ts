@@ -1,9 +1,10 @@
 // Tasks that talk to the agent in an amphora: Octavia's amphora driver tasks. These alone live in the VPC.
+import { addressesOf, addressOf } from '../controller/addresses.ts';
 import { applyConfiguration } from '../controller/apply-configuration.ts';
-import { NotReady, Superseded } from '../domain/errors.ts';
+import { Superseded } from '../domain/errors.ts';
 import type { Tree } from '../domain/tree.ts';
 import type { AmphoraAddress } from '../drivers/amphora/amphora-driver.ts';
-import { readAmphora, readAmphorae } from '../repositories/amphorae.ts';
+import { readAmphora } from '../repositories/amphorae.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { type Task, taskHandler } from './task.ts';
@@ -11,8 +12,7 @@ import { type Task, taskHandler } from './task.ts';
 async function address(services: Services, amphoraId: string): Promise<AmphoraAddress> {
   const row = await readAmphora(services.table, amphoraId);
   if (row === undefined) throw new Superseded(`amphora ${amphoraId} is gone`);
-  if (row.lb_network_ip === null) throw new NotReady('AmphoraNotReady', `amphora ${amphoraId} has no address yet`);
-  return { id: row.id, lb_network_ip: row.lb_network_ip };
+  return addressOf(row);
 }
 
 const AmphoraWait: Task<{ amphora_id: string }> = async (services, { amphora_id }) => {
@@ -30,10 +30,7 @@ const ConfirmConfiguration: Task<{ load_balancer_id: string }> = (services, inpu
   pushTo(services, input.load_balancer_id, (tree) => tree.loadBalancer.amphora_ids);
 
 async function pushTo(services: Services, loadBalancerId: string, amphoraIds: (tree: Tree) => string[]) {
-  const applied = await applyConfiguration(services, loadBalancerId, async (tree) => {
-    const rows = await readAmphorae(services.table, amphoraIds(tree));
-    return rows.map(({ id, lb_network_ip }) => ({ id, lb_network_ip: lb_network_ip ?? '' }));
-  });
+  const applied = await applyConfiguration(services, loadBalancerId, (tree) => addressesOf(services, amphoraIds(tree)));
   if (applied === undefined) throw new Superseded(`load balancer ${loadBalancerId} is gone`);
   return { generation: applied.generation, refused: Object.fromEntries(applied.refused) };
 }

@@ -106,9 +106,7 @@ async function claim(services: Services, input: OfOperation, claimed: Candidate)
       () => [claimOperation(services, claimed.amphora_id, input.load_balancer_id, claimed.role)],
     );
   } catch (error) {
-    const isTaken =
-      error instanceof TransactionCancelled && error.reasons.some(({ code }) => code === 'ConditionalCheckFailed');
-    if (isTaken) return false;
+    if (error instanceof TransactionCancelled && error.hasFailedCondition) return false;
     throw error;
   }
   await expectSigns(services, claimed.amphora_id, input.load_balancer_id);
@@ -156,8 +154,20 @@ interface Pushed {
   refused: Record<string, string>;
 }
 
+/** This ran before and was cut off after its commit: only what comes next may still have to be asked for. */
+async function isDoneBefore(
+  services: Services,
+  { load_balancer_id, operation_id, execution }: OfOperation,
+): Promise<boolean> {
+  const row = await readLoadBalancer(services.table, load_balancer_id);
+  if (row === undefined || row.lease?.execution === execution || row.operation?.id === operation_id) return false;
+  await requestWhatIsPending(services, row, `-after-${execution}`);
+  return true;
+}
+
 /** The end of a flow that brought a load balancer into force: candidates are its amphorae, the lease is given back. */
 const ActivateLoadBalancer: Task<OfOperation & { pushed: Pushed }> = async (services, input) => {
+  if (await isDoneBefore(services, input)) return;
   const row = await owned(services, input);
   await changeLoadBalancer(services, row.id, (now) => {
     const { amphora_ids, candidates } = held(now, input);

@@ -1,11 +1,12 @@
 // Controller worker, the part that changes configurations: the newest generation wins, earlier messages for a load balancer find
 // their work done. Lives in the VPC, since it talks to amphorae.
+
+import { addressesOf } from '../controller/addresses.ts';
 import { announceTransitions } from '../controller/announce.ts';
 import { applyConfiguration } from '../controller/apply-configuration.ts';
 import { type ApplyMessage, requestOperation } from '../controller/requests.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import { StaleConfiguration } from '../drivers/amphora/amphora-driver.ts';
-import { readAmphorae } from '../repositories/amphorae.ts';
 import { commitApplied } from '../repositories/commits.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
@@ -27,11 +28,6 @@ function isIdle(row: LoadBalancerRow, { generation, is_lost }: Wanted, now: numb
   return row.lease !== null && row.lease.until > now;
 }
 
-async function allocated(services: Services, ids: string[]) {
-  const amphorae = await readAmphorae(services.table, ids);
-  return amphorae.map(({ id, lb_network_ip }) => ({ id, lb_network_ip: lb_network_ip ?? '' }));
-}
-
 async function applyNewest(services: Services, loadBalancerId: string, wanted: Wanted): Promise<void> {
   const row = await readLoadBalancer(services.table, loadBalancerId);
   if (row === undefined || isIdle(row, wanted, services.clock.now())) return;
@@ -47,7 +43,7 @@ async function applyNewest(services: Services, loadBalancerId: string, wanted: W
 /** Whoever pushed a newer generation commits it. */
 async function applyUnlessOvertaken(services: Services, row: LoadBalancerRow) {
   try {
-    return await applyConfiguration(services, row.id, (tree) => allocated(services, tree.loadBalancer.amphora_ids));
+    return await applyConfiguration(services, row.id, (tree) => addressesOf(services, tree.loadBalancer.amphora_ids));
   } catch (error) {
     if (error instanceof StaleConfiguration) return undefined;
     throw error;

@@ -14,7 +14,7 @@ it('no amphora, spare ones included, is left with a certificate that is about to
   await given.plane.settle();
   await given.plane.runHousekeeping();
   await given.plane.settle();
-  services.clock.turn(29 * 86_400_000);
+  services.clock.turn(360 * 86_400_000);
   for (let round = 0; round < 3; round++) {
     await given.plane.runHousekeeping();
     await given.plane.settle();

@@ -42,7 +42,7 @@ export class LocalCertificateAuthority implements CertificateAuthority {
     if (options.encryptionKey.length !== 32) throw new TypeError('the encryption key must have 32 bytes');
     this.#options = options;
     this.#sealer = aesSealer(options.encryptionKey);
-    this.#amphoraValidityMs = (options.amphoraValidityDays ?? 30) * dayMs;
+    this.#amphoraValidityMs = (options.amphoraValidityDays ?? 365) * dayMs;
   }
 
   async caCertificate(): Promise<string> {

@@ -111,6 +111,10 @@ export class TransactionCancelled extends Error {
     super(`transaction cancelled: ${reasons.map((reason) => reason.code).join(', ')}`, options);
     this.reasons = reasons;
   }
+  /** True when a condition did not hold: somebody was faster, or it was done before. */
+  get hasFailedCondition(): boolean {
+    return this.reasons.some((reason) => reason.code === 'ConditionalCheckFailed');
+  }
   /** True when trying the very same operations again may work: only conflicts, no condition that failed. */
   get isConflict(): boolean {
     const failed = this.reasons.filter((reason) => reason.code !== 'None');

@@ -1,0 +1,20 @@
+// Housekeeping, certificates: an amphora whose certificate is about to end is replaced by a new one, before nobody can talk to it.
+import { requestFailover } from '../controller/failover.ts';
+import { timestamp } from '../domain/time.ts';
+import { readAllAmphorae } from '../repositories/amphorae.ts';
+import type { Services } from '../runtime/services.ts';
+
+/** A few at a time, those that end first: each is a short interruption of a load balancer without a standby. */
+export async function replaceExpiring(services: Services): Promise<number> {
+  const { certificate_expiry_buffer_ms, concurrent_failovers } = services.config;
+  const soon = timestamp(services.clock.now() + certificate_expiry_buffer_ms);
+  const ending = (await readAllAmphorae(services.table))
+    .filter((row) => row.cert_expiration !== null && row.cert_expiration < soon)
+    .toSorted((a, b) => (a.cert_expiration! < b.cert_expiration! ? -1 : 1));
+  let replaced = 0;
+  for (const row of ending) {
+    if (replaced === concurrent_failovers) break;
+    if (await requestFailover(services, row.id)) replaced += 1;
+  }
+  return replaced;
+}

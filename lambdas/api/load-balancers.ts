@@ -10,11 +10,9 @@ import type { Vip } from '../drivers/network/network-driver.ts';
 import { createLoadBalancer } from '../repositories/creations.ts';
 import { readStatistics, sumOf } from '../repositories/health.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
-import { readAll, readLoadBalancer, readTree } from '../repositories/trees.ts';
+import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
-import { asBoolean, listBody, withFields } from './http/lists.ts';
-import { scalarNames } from './http/names.ts';
-import { listedProject } from './http/policy.ts';
+import { asBoolean, listed, withFields } from './http/lists.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
 import { graphChildren, graphExpanded, graphOf, graphQuota } from './load-balancer-graph.ts';
 
@@ -120,18 +118,12 @@ const show = async (request: ApiRequest): Promise<ApiResponse> => ({
   body: { loadbalancer: withFields(request, loadBalancerResponse(await found(request))) },
 });
 
-async function list(request: ApiRequest): Promise<ApiResponse> {
-  const rows = await readAll<LoadBalancerRow>(request.services.table, 'loadbalancer', listedProject(request));
-  return {
-    status: 200,
-    body: listBody(request, {
-      plural: 'loadbalancers',
-      rows,
-      show: loadBalancerResponse,
-      known: scalarNames(loadBalancer),
-    }),
-  };
-}
+const list = (request: ApiRequest): Promise<ApiResponse> =>
+  listed<LoadBalancerRow>(request, {
+    resource: loadBalancer,
+    kind: 'loadbalancer',
+    show: (rows) => rows.map(loadBalancerResponse),
+  });
 
 /** Octavia's words for a load balancer that is busy itself, other than for one whose child is to be changed. */
 const busy = ({ id, provisioning_status }: LoadBalancerRow) =>

@@ -26,7 +26,7 @@ async function list(request: ApiRequest): Promise<ApiResponse> {
   const all = await readAll<QuotaRow>(table, 'quota', null);
   const rows = all.filter((row) => project === null || row.project_id === project);
   const show = (row: QuotaRow) => quotaResponse(limitsOf(row, quotaDefaults(config)), row.project_id);
-  return { status: 200, body: listBody(request, { plural: 'quotas', rows, show, known: ['project_id'] }) };
+  return { status: 200, body: await listBody(request, { plural: 'quotas', rows, show, known: ['project_id'] }) };
 }
 
 export const routes = {

@@ -10,7 +10,7 @@ import type { Child, ChildRow, Skeleton } from '../domain/tree.ts';
 import { type Item, type Key, limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { helpWithIntents, putIntentAside, writeOutIntents } from './intents.ts';
-import { childKey, listed, pointerKey } from './keys.ts';
+import { childKey, listed, nameAttributes, named, pointerKey } from './keys.ts';
 import { loadBalancerUpdate, operationOf } from './load-balancers.ts';
 import { type QuotaCost, quotaTaken } from './quotas.ts';
 import type { Store } from './store.ts';
@@ -92,6 +92,13 @@ function lastGood(row: ChildRow, set: Record<string, unknown>): Record<string, u
 const updatedStatus = (row: { provisioning_status: ProvisioningStatus }): ProvisioningStatus =>
   row.provisioning_status === 'PENDING_CREATE' ? 'PENDING_CREATE' : 'PENDING_UPDATE';
 
+/** What a new name does to the index by name. */
+function renamed({ kind, row }: Child, attributes: Record<string, unknown>) {
+  if (attributes['name'] === undefined) return { set: {}, remove: [] };
+  const set = named(kind, { ...row, ...attributes });
+  return { set, remove: 'name_pk' in set ? [] : nameAttributes };
+}
+
 const updateOperation = (child: Child, set: Record<string, unknown>, remove: string[] = []): Operation => ({
   kind: 'update',
   key: childKey(child),
@@ -137,7 +144,8 @@ class Writing {
       generation: this.#generation,
       updated_at: this.#now,
     };
-    this.operations.push(updateOperation(child, set, ['reason']));
+    const name = renamed(child, attributes);
+    this.operations.push(updateOperation(child, { ...set, ...name.set }, ['reason', ...name.remove]));
     this.#note(child, { ...child.row, ...set } as ChildRow);
   }
 

@@ -63,6 +63,7 @@ export const settings = {
   quota_l7policy: number(-1, 'default quota, -1: none'),
   quota_l7rule: number(-1, 'default quota, -1: none'),
   pagination_max_limit: number(1000, 'rows of a list page at most'),
+  api_base_uri: word('', 'scheme, host and path before /v2 in the links of lists; empty: as the client wrote it'),
   token_lifetime_ms: number(3_600_000, 'validity of a token of the built-in identity service'),
   table_name: word('octavia', 'DynamoDB table'),
   work_queue_url: word('', 'SQS FIFO queue of configurations to apply'),

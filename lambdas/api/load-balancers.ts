@@ -67,6 +67,16 @@ function newLoadBalancer(
   };
 }
 
+/** Never instead of the refusal that the client is to read: an address that stays taken is found by the sweep. */
+async function giveVipBack({ services }: ApiRequest, id: string, vip: Vip): Promise<void> {
+  try {
+    // Without an answer of the table the load balancer may have been written all the same.
+    if ((await readLoadBalancer(services.table, id)) === undefined) await services.network.releaseVip(id, vip);
+  } catch (error) {
+    services.logger.warn('a VIP is left to the sweep', { load_balancer_id: id, error });
+  }
+}
+
 async function create(request: ApiRequest): Promise<ApiResponse> {
   const { services } = request;
   const attributes = parseCreate(loadBalancer, rootOf(loadBalancer, request.body));
@@ -94,8 +104,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   try {
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
-    // Nothing knows of the address but this request; the sweep finds it should this fail too.
-    await services.network.releaseVip(id, vip);
+    await giveVipBack(request, id, vip);
     throw error;
   }
   await Promise.all([

@@ -53,6 +53,9 @@ export function isAskedFor(request: ApiRequest, ...names: string[]): boolean {
   return fields.length === 0 || names.some((name) => fields.includes(name));
 }
 
+/** Quotas have no id but their project's. */
+const markerOf = (shown: Shown): unknown => shown['id'] ?? shown['project_id'];
+
 function linksOf(request: ApiRequest, page: Shown[], { limit, marker }: ListQuery) {
   const { query, origin, path, services } = request;
   const base = services.config.api_base_uri.replace(/\/+$/, '') || origin;
@@ -66,9 +69,9 @@ function linksOf(request: ApiRequest, page: Shown[], { limit, marker }: ListQuer
   if (page.length === 0) return [];
   const isFull = !Number.isFinite(limit) || page.length >= limit;
   return [
-    ...(marker === null ? [] : [link('previous', page[0]!['id'], { page_reverse: 'True' })]),
+    ...(marker === null ? [] : [link('previous', markerOf(page[0]!), { page_reverse: 'True' })]),
     // A full page may be the last one; Octavia does not look, and neither does the page after it cost anything.
-    ...(isFull ? [link('next', page.at(-1)!['id'])] : []),
+    ...(isFull ? [link('next', markerOf(page.at(-1)!))] : []),
   ];
 }
 
@@ -183,8 +186,8 @@ export async function listBody<R>(request: ApiRequest, { plural, rows, show, hid
     return { shown, all: hidden ? { ...shown, ...hidden(row) } : shown };
   });
   type Candidate = (typeof candidates)[number];
-  const read = ({ all }: Candidate, name: string) => all[name];
-  const marker = asked.marker === null ? undefined : candidates.find(({ all }) => all['id'] === asked.marker);
+  const read = ({ all }: Candidate, name: string) => (name === 'id' ? markerOf(all) : all[name]);
+  const marker = asked.marker === null ? undefined : candidates.find(({ all }) => markerOf(all) === asked.marker);
   if (asked.marker !== null && marker === undefined) throw unknownMarker(asked.marker);
   const page = await pageOf(asked, theseRows(candidates), read, marker);
   return bodyOf(

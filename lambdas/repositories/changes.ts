@@ -181,6 +181,19 @@ const acceptsWrites = (row: LoadBalancerRow, policy: ChangePolicy): boolean => {
   return policy.conflict_policy === 'queue' || row.provisioning_status === 'ACTIVE';
 };
 
+/**
+ * Octavia's gate on parents, asked before that of the load balancer: members and monitors need their pool ACTIVE, rules their policy.
+ * @throws ApiError 409
+ */
+function refuseLockedParent({ create = [], update = [], remove = [], touch = [] }: TreeChange): void {
+  const kinds = new Set([...create, ...remove, ...update.map(({ child }) => child)].map(({ kind }) => kind));
+  const parent =
+    kinds.has('member') || kinds.has('healthmonitor') ? 'pool' : kinds.has('l7rule') ? 'l7policy' : undefined;
+  const row = touch.find(({ child }) => child.kind === parent)?.child.row;
+  if (row === undefined || row.provisioning_status === 'ACTIVE') return;
+  throw conflict(`${parent === 'pool' ? 'Pool' : 'L7Policy'} ${row.id} is immutable and cannot be updated.`);
+}
+
 export const immutable = (id: string) => conflict(`Load Balancer ${id} is immutable and cannot be updated.`);
 
 /** A load balancer without amphorae has to be built before anything can be in force on it. */
@@ -232,6 +245,7 @@ export async function changeTree(
     await helpWithIntents(store, loadBalancer);
     const change = await decide(skeleton);
     const quota = await quotaTaken(store.table, loadBalancer.project_id, change.quota ?? { made: {} }, policy.quotas);
+    if (policy.conflict_policy === 'strict') refuseLockedParent(change);
     if (!acceptsWrites(loadBalancer, policy)) throw immutable(loadBalancerId);
 
     const generation = loadBalancer.generation + 1;

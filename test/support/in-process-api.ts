@@ -3,7 +3,7 @@ import { apiHandler } from '../../lambdas/api/handler.ts';
 import type { ProvisioningStatus } from '../../lambdas/domain/statuses.ts';
 import { childrenOf } from '../../lambdas/domain/tree.ts';
 import type { Operation } from '../../lambdas/drivers/table/table.ts';
-import { childKey, loadBalancerKey } from '../../lambdas/repositories/keys.ts';
+import { childKey, loadBalancerKey, partitionOf } from '../../lambdas/repositories/keys.ts';
 import { readTree } from '../../lambdas/repositories/trees.ts';
 import { type Config, defaultConfig } from '../../lambdas/runtime/config.ts';
 import type { Caller } from '../../lambdas/runtime/http/request.ts';
@@ -95,5 +95,11 @@ export class InProcessApi {
       { kind: 'update', key: loadBalancerKey(id), set: { provisioning_status: status, operation: null } },
       ...childrenOf(tree).map((child): Operation => ({ kind: 'update', key: childKey(child), set })),
     ]);
+  }
+
+  /** Only this child, whatever the load balancer is. */
+  async setStatus(loadBalancer: Shown, kind: 'POOL' | 'L7POLICY', child: Shown, status: ProvisioningStatus) {
+    const key = { pk: partitionOf(loadBalancer['id']), sk: `${kind}#${child['id']}` };
+    await this.services.table.transact([{ kind: 'update', key, set: { provisioning_status: status } }]);
   }
 }

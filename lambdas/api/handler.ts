@@ -2,9 +2,10 @@
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
 import { routes as healthMonitors } from './health-monitors.ts';
+import { routes as healthcheck } from './healthcheck.ts';
 import { faultOf } from './http/faults.ts';
 import { negotiate } from './http/negotiation.ts';
-import { authorizeRoute } from './http/policy.ts';
+import { authorizeRoute, policiesOf } from './http/policy.ts';
 import { routes as l7Policies } from './l7-policies.ts';
 import { routes as l7Rules } from './l7-rules.ts';
 import { routes as listeners } from './listeners.ts';
@@ -22,6 +23,8 @@ function canonicalPath(path: string): string {
   return ['', 'v2.0', ...(isMounted ? [] : ['lbaas']), ...rest].join('/');
 }
 
+const publicPaths = new Set(['/healthcheck']);
+
 export const octaviaService: Service = {
   routes: {
     ...versions,
@@ -33,12 +36,17 @@ export const octaviaService: Service = {
     ...l7Policies,
     ...l7Rules,
     ...quotas,
+    ...healthcheck,
   },
   canonicalPath,
-  isPublic: (method, path) => path === '/' && (method === 'GET' || method === 'HEAD'),
+  isPublic: (method, path) => publicPaths.has(path) || (path === '/' && (method === 'GET' || method === 'HEAD')),
   authorize: authorizeRoute,
   fault: faultOf,
   negotiate,
 };
 
-export const apiHandler = (services: Services): HttpHandler => httpHandler(services, octaviaService);
+export function apiHandler(services: Services): HttpHandler {
+  // A policy file that cannot be read stops the start, and not the first request that needs it.
+  policiesOf(services.config);
+  return httpHandler(services, octaviaService);
+}

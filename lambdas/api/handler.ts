@@ -1,9 +1,13 @@
 // Octavia's API controller: one Lambda behind the HTTP API, made of the resources' route tables.
+import type { RouteHandler, Routes } from '../runtime/http/request.ts';
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
+import { routes as explain } from './explain.ts';
 import { routes as healthMonitors } from './health-monitors.ts';
 import { routes as healthcheck } from './healthcheck.ts';
+import { dryRunnable } from './http/dry-run.ts';
 import { faultOf } from './http/faults.ts';
+import { idempotent } from './http/idempotency.ts';
 import { negotiate } from './http/negotiation.ts';
 import { authorizeRoute, policiesOf } from './http/policy.ts';
 import { routes as l7Policies } from './l7-policies.ts';
@@ -25,19 +29,30 @@ function canonicalPath(path: string): string {
 
 const publicPaths = new Set(['/healthcheck']);
 
+const routes: Routes = {
+  ...versions,
+  ...loadBalancers,
+  ...listeners,
+  ...pools,
+  ...members,
+  ...healthMonitors,
+  ...l7Policies,
+  ...l7Rules,
+  ...quotas,
+  ...healthcheck,
+  ...explain,
+};
+
+/** What every write takes beside its body: a key that makes it one, a wish to see it before it is done. */
+function withOptions(route: string, handler: RouteHandler): RouteHandler {
+  if (route.startsWith('POST ')) return dryRunnable(idempotent(handler, routes));
+  return route.startsWith('PUT ') || route.startsWith('DELETE ') ? dryRunnable(handler) : handler;
+}
+
 export const octaviaService: Service = {
-  routes: {
-    ...versions,
-    ...loadBalancers,
-    ...listeners,
-    ...pools,
-    ...members,
-    ...healthMonitors,
-    ...l7Policies,
-    ...l7Rules,
-    ...quotas,
-    ...healthcheck,
-  },
+  routes: Object.fromEntries(
+    Object.entries(routes).map(([route, handler]) => [route, withOptions(route, handler)]),
+  ) as Routes,
   canonicalPath,
   isPublic: (method, path) => publicPaths.has(path) || (path === '/' && (method === 'GET' || method === 'HEAD')),
   authorize: authorizeRoute,

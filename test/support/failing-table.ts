@@ -5,7 +5,7 @@ import { type Operation, TableUnavailable, TransactionCancelled } from '../../la
 export type Mishap = 'conflict' | 'lost before' | 'lost after';
 
 export class FailingTable extends SqliteTable {
-  #transactions = 0;
+  transactions = 0;
   #mishaps: Mishap[] = [];
   #every = 1;
 
@@ -20,7 +20,7 @@ export class FailingTable extends SqliteTable {
   }
 
   override async transact(operations: Operation[]): Promise<void> {
-    const number = ++this.#transactions;
+    const number = ++this.transactions;
     const isFailing = this.#mishaps.length > 0 && number % this.#every === 0;
     const mishap = isFailing ? this.#mishaps[(number / this.#every) % this.#mishaps.length] : undefined;
     if (mishap === 'conflict') throw new TransactionCancelled(operations.map(() => ({ code: 'TransactionConflict' })));

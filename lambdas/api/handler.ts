@@ -2,6 +2,7 @@
 import type { RouteHandler, Routes } from '../runtime/http/request.ts';
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
+import { documentationOf } from './documentation.ts';
 import { routes as explain } from './explain.ts';
 import { routes as healthMonitors } from './health-monitors.ts';
 import { routes as healthcheck } from './healthcheck.ts';
@@ -27,9 +28,11 @@ function canonicalPath(path: string): string {
   return ['', 'v2.0', ...(isMounted ? [] : ['lbaas']), ...rest].join('/');
 }
 
-const publicPaths = new Set(['/healthcheck']);
+const publicPaths = new Set(['/healthcheck', '/openapi.json', '/docs']);
+const isPublic = (method: string, path: string): boolean =>
+  publicPaths.has(path) || (path === '/' && (method === 'GET' || method === 'HEAD'));
 
-const routes: Routes = {
+const resourceRoutes: Routes = {
   ...versions,
   ...loadBalancers,
   ...listeners,
@@ -43,6 +46,11 @@ const routes: Routes = {
   ...explain,
 };
 
+const routes: Routes = {
+  ...resourceRoutes,
+  ...documentationOf(Object.keys(resourceRoutes), (route) => isPublic(...(route.split(' ') as [string, string]))),
+};
+
 /** What every write takes beside its body: a key that makes it one, a wish to see it before it is done. */
 function withOptions(route: string, handler: RouteHandler): RouteHandler {
   if (route.startsWith('POST ')) return dryRunnable(idempotent(handler, routes));
@@ -54,7 +62,7 @@ export const octaviaService: Service = {
     Object.entries(routes).map(([route, handler]) => [route, withOptions(route, handler)]),
   ) as Routes,
   canonicalPath,
-  isPublic: (method, path) => publicPaths.has(path) || (path === '/' && (method === 'GET' || method === 'HEAD')),
+  isPublic,
   authorize: authorizeRoute,
   fault: faultOf,
   negotiate,

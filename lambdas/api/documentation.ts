@@ -1,0 +1,39 @@
+// Beyond Octavia: the API describes itself, to programs and to people.
+import { healthMonitor } from '../domain/health-monitor.ts';
+import { l7Policy } from '../domain/l7-policy.ts';
+import { l7Rule } from '../domain/l7-rule.ts';
+import { listener } from '../domain/listener.ts';
+import { loadBalancer } from '../domain/load-balancer.ts';
+import { member } from '../domain/member.ts';
+import { pool } from '../domain/pool.ts';
+import { quota } from '../domain/quota.ts';
+import type { Resource } from '../domain/resource.ts';
+import type { ApiResponse, Routes } from '../runtime/http/request.ts';
+import { type OpenApi, openApiOf } from './http/openapi.ts';
+import { referencePage } from './http/reference-page.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: resources of different attributes
+const resources: Resource<any>[] = [loadBalancer, listener, pool, member, healthMonitor, l7Policy, l7Rule, quota];
+
+const own = ['GET /openapi.json', 'GET /docs'];
+
+/** @param routes what is described @param isPublic routes that need no token */
+export function documentationOf(routes: readonly string[], isPublic: (route: string) => boolean): Routes {
+  // Made when it is first asked for: most functions never are.
+  let document: OpenApi | undefined;
+  let page: string | undefined;
+  const described = () => {
+    document ??= openApiOf([...routes, ...own], resources, isPublic);
+    return document;
+  };
+  const show = async (): Promise<ApiResponse> => ({ status: 200, body: described() });
+  const read = async (): Promise<ApiResponse> => {
+    page ??= referencePage(described());
+    const headers = {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+    };
+    return { status: 200, text: page, headers };
+  };
+  return { 'GET /openapi.json': show, 'GET /docs': read };
+}

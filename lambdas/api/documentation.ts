@@ -1,4 +1,8 @@
 // Beyond Octavia: the API describes itself, to programs and to people.
+import { availabilityZone } from '../domain/availability-zone.ts';
+import { availabilityZoneProfile } from '../domain/availability-zone-profile.ts';
+import { flavor } from '../domain/flavor.ts';
+import { flavorProfile } from '../domain/flavor-profile.ts';
 import { healthMonitor } from '../domain/health-monitor.ts';
 import { l7Policy } from '../domain/l7-policy.ts';
 import { l7Rule } from '../domain/l7-rule.ts';
@@ -13,7 +17,20 @@ import { type OpenApi, openApiOf } from './http/openapi.ts';
 import { referencePage } from './http/reference-page.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: resources of different attributes
-const resources: Resource<any>[] = [loadBalancer, listener, pool, member, healthMonitor, l7Policy, l7Rule, quota];
+const resources: Resource<any>[] = [
+  loadBalancer,
+  listener,
+  pool,
+  member,
+  healthMonitor,
+  l7Policy,
+  l7Rule,
+  quota,
+  flavor,
+  flavorProfile,
+  availabilityZone,
+  availabilityZoneProfile,
+];
 
 const own = ['GET /openapi.json', 'GET /docs'];
 

@@ -2,8 +2,13 @@
 import type { RouteHandler, Routes } from '../runtime/http/request.ts';
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
+import { routes as amphorae } from './amphorae.ts';
+import { routes as availabilityZoneProfiles } from './availability-zone-profiles.ts';
+import { routes as availabilityZones } from './availability-zones.ts';
 import { documentationOf } from './documentation.ts';
 import { routes as explain } from './explain.ts';
+import { routes as flavorProfiles } from './flavor-profiles.ts';
+import { routes as flavors } from './flavors.ts';
 import { routes as healthMonitors } from './health-monitors.ts';
 import { routes as healthcheck } from './healthcheck.ts';
 import { dryRunnable } from './http/dry-run.ts';
@@ -17,6 +22,7 @@ import { routes as listeners } from './listeners.ts';
 import { routes as loadBalancers } from './load-balancers.ts';
 import { routes as members } from './members.ts';
 import { routes as pools } from './pools.ts';
+import { routes as providers } from './providers.ts';
 import { routes as quotas } from './quotas.ts';
 import { routes as versions } from './versions.ts';
 
@@ -42,6 +48,12 @@ const resourceRoutes: Routes = {
   ...l7Policies,
   ...l7Rules,
   ...quotas,
+  ...providers,
+  ...flavors,
+  ...flavorProfiles,
+  ...availabilityZones,
+  ...availabilityZoneProfiles,
+  ...amphorae,
   ...healthcheck,
   ...explain,
 };

@@ -1,7 +1,7 @@
 // The load balancers resource.
 import { announceTransitions } from '../controller/announce.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
-import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
+import { conflict, invalid, notFound } from '../domain/errors.ts';
 import { type LoadBalancerRow, loadBalancer, loadBalancerResponse } from '../domain/load-balancer.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { statusTree } from '../domain/status-tree.ts';
@@ -14,16 +14,10 @@ import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { asBoolean, listed, withFields } from './http/lists.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
+import { type Chosen, chosen, refuseVipNetwork } from './load-balancer-choices.ts';
 import { graphChildren, graphExpanded, graphOf, graphQuota } from './load-balancer-graph.ts';
 
 type Attributes = Created<typeof loadBalancer.attributes>;
-
-/** `octavia` is an old name of the amphora provider. @throws ApiError 400 */
-function providerOf({ provider }: Attributes): string {
-  const name = provider ?? 'amphora';
-  if (name !== 'amphora' && name !== 'octavia') throw new ApiError(400, `Provider '${name}' is not enabled.`);
-  return name;
-}
 
 /** @throws ApiError 400 without any project, 403 for one that is not the caller's */
 function projectOf(request: ApiRequest, { project_id }: Attributes): string {
@@ -36,6 +30,7 @@ function projectOf(request: ApiRequest, { project_id }: Attributes): string {
 function newLoadBalancer(
   request: ApiRequest,
   attributes: Attributes,
+  choices: Chosen,
   id: string,
   projectId: string,
 ): Omit<LoadBalancerRow, keyof Vip> {
@@ -47,8 +42,8 @@ function newLoadBalancer(
     id,
     load_balancer_id: id,
     project_id: projectId,
-    provider: providerOf(attributes),
-    topology: config.topology,
+    ...choices,
+    topology: choices.flavor_data?.loadbalancer_topology ?? config.topology,
     provisioning_status: 'PENDING_CREATE',
     operating_status: 'OFFLINE',
     created_at: timestamp(now),
@@ -85,7 +80,8 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     throw invalid('VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.');
   }
   const id = services.newId();
-  const draft = newLoadBalancer(request, attributes, id, projectId);
+  const choices = await chosen(services.table, attributes);
+  const draft = newLoadBalancer(request, attributes, choices, id, projectId);
   const graph = await graphOf(request, attributes.listeners, attributes.pools, draft);
   const vip = await services.network.allocateVip({
     load_balancer_id: id,
@@ -102,6 +98,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     pool_ids: graph.pools.map((one) => one.row.id),
   };
   try {
+    refuseVipNetwork(choices, vip.vip_network_id);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
     await giveVipBack(request, id, vip);
@@ -158,11 +155,14 @@ async function requestWhole(
   judge: (row: LoadBalancerRow) => void,
 ): Promise<void> {
   const { services } = request;
-  const operation = operationOf(kind, services.newId(), services.clock.now(), services.config.operation_timeout_ms);
+  const of = (needed: 'create' | 'delete' | 'failover') =>
+    operationOf(needed, services.newId(), services.clock.now(), services.config.operation_timeout_ms);
   const to = kind === 'delete' ? ('PENDING_DELETE' as const) : ('PENDING_UPDATE' as const);
   const change = await changeLoadBalancer(services, id, (row) => {
     judge(row);
-    return { provisioning_status: to, operation };
+    // Where there is nothing to be replaced, all has to be built.
+    const isBare = kind === 'failover' && row.amphora_ids.length === 0;
+    return { provisioning_status: to, operation: of(isBare ? 'create' : kind) };
   });
   if (change === undefined) throw notFound('Load Balancer', id);
   const { before, after } = change;
@@ -189,7 +189,9 @@ async function failover(request: ApiRequest): Promise<ApiResponse> {
   const row = await found(request);
   await requestWhole(request, row.id, 'failover', (now) => {
     const isQueued = now.operation?.kind === 'update' && request.services.config.conflict_policy === 'queue';
-    if (now.provisioning_status !== 'ACTIVE' && now.provisioning_status !== 'ERROR' && !isQueued) throw busy(now);
+    const isHalfGone = now.provisioning_status === 'ERROR' && now.failed === 'delete';
+    const isSettled = now.provisioning_status === 'ACTIVE' || now.provisioning_status === 'ERROR';
+    if (isHalfGone || (!isSettled && !isQueued)) throw busy(now);
   });
   return { status: 202 };
 }

@@ -50,7 +50,10 @@ async function list(request: ApiRequest): Promise<ApiResponse> {
   const defaults = quotaDefaults(config);
   const show = (row: (typeof rows)[number]) => quotaResponse(limitsOf(row, defaults), row.project_id);
   const known = ['project_id', ...Object.keys(quota.attributes)];
-  return { status: 200, body: await listBody(request, { plural: 'quotas', rows, show, known }) };
+  return {
+    status: 200,
+    body: await listBody(request, { plural: 'quotas', identity: 'project_id', rows, show, known }),
+  };
 }
 
 export const routes = {

@@ -1,7 +1,7 @@
 // Where the rows of a list come from: the index or partition that holds the fewest rows beside those asked for. Rows in the order
 // of their age are read in batches, so that a page costs what it shows and not what the project has.
 import { type Item, queryAll, type Table } from '../drivers/table/table.ts';
-import { kindPrefixes, partitionOf, type ResourceKind, rowOf } from './keys.ts';
+import { isPossibleId, kindPrefixes, partitionOf, type ResourceKind, rowOf } from './keys.ts';
 import { readPointer, readRow } from './trees.ts';
 
 /** Where to begin and end in the order of age, both included: `<created_at>#<id>`. */
@@ -46,16 +46,19 @@ const listOf = <R>(read: () => Promise<Item[]>): RowSource<R> => ({
 });
 
 /** All rows of a kind, of one project or of all. */
-export const rowsOf = <R>(table: Table, kind: ResourceKind, projectId: string | null): RowSource<R> => ({
-  isByAge: true,
-  batches: (stretch) =>
-    projectId === null
-      ? indexed(table, 'by_type', kind, stretch)
-      : indexed(table, 'by_project', `${projectId}#${kind}`, stretch),
-});
+export function rowsOf<R>(table: Table, kind: ResourceKind, projectId: string | null): RowSource<R> {
+  if (projectId !== null && !isPossibleId(projectId)) return noRows();
+  const [index, pk] =
+    projectId === null ? (['by_type', kind] as const) : (['by_project', `${projectId}#${kind}`] as const);
+  return { isByAge: true, batches: (stretch) => indexed(table, index, pk, stretch) };
+}
+
+/** No resource has a longer name, and no key holds every longer one. */
+const nameCharacters = 255;
 
 /** Rows of a kind with that name. Those of several projects are not in the order of age, but by project. */
 export function rowsNamed<R>(table: Table, kind: ResourceKind, projectId: string | null, name: string): RowSource<R> {
+  if (name.length > nameCharacters || (projectId !== null && !isPossibleId(projectId))) return noRows();
   const pk = `${kind}#${name}`;
   if (projectId === null) return listOf(() => queryAll(table, { index: 'by_name', pk }));
   return { isByAge: true, batches: (stretch) => indexed(table, 'by_name', pk, stretch, `${projectId}#`) };
@@ -63,13 +66,13 @@ export function rowsNamed<R>(table: Table, kind: ResourceKind, projectId: string
 
 /** Rows of a kind below one load balancer. */
 export function rowsBelow<R>(table: Table, kind: ResourceKind, loadBalancerId: string): RowSource<R> {
-  if (kind === 'loadbalancer') return noRows();
+  if (kind === 'loadbalancer' || !isPossibleId(loadBalancerId)) return noRows();
   return listOf(() => queryAll(table, { pk: partitionOf(loadBalancerId), prefix: kindPrefixes[kind] }));
 }
 
 /** Rows of a kind below the load balancer that some other resource is below. */
 export async function rowsBeside<R>(table: Table, kind: ResourceKind, id: string): Promise<RowSource<R>> {
-  const pointer = await readPointer(table, id);
+  const pointer = isPossibleId(id) ? await readPointer(table, id) : undefined;
   return pointer === undefined ? noRows() : rowsBelow(table, kind, pointer.load_balancer_id);
 }
 

@@ -8,7 +8,15 @@ import type { MemberRow } from '../domain/member.ts';
 import type { PoolRow } from '../domain/pool.ts';
 import type { ChildKind, ChildRows, Skeleton, Tree } from '../domain/tree.ts';
 import { type Item, queryAll, type Table } from '../drivers/table/table.ts';
-import { loadBalancerKey, memberPrefix, partitionOf, pointerKey, type ResourceKind, rowOf } from './keys.ts';
+import {
+  isPossibleId,
+  loadBalancerKey,
+  memberPrefix,
+  partitionOf,
+  pointerKey,
+  type ResourceKind,
+  rowOf,
+} from './keys.ts';
 
 /** undefined also for a load balancer that was deleted. */
 export async function readLoadBalancer(table: Table, id: string): Promise<LoadBalancerRow | undefined> {
@@ -100,6 +108,7 @@ export async function readExpired(table: Table, now: number): Promise<LoadBalanc
 
 /** The row of any kind of resource by its id alone, strongly consistent. */
 export async function readRow(table: Table, kind: ResourceKind, id: string): Promise<object | undefined> {
+  if (!isPossibleId(id)) return undefined;
   return kind === 'loadbalancer' ? readLoadBalancer(table, id) : readChild(table, kind, id);
 }
 

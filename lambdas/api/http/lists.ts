@@ -53,10 +53,16 @@ export function isAskedFor(request: ApiRequest, ...names: string[]): boolean {
   return fields.length === 0 || names.some((name) => fields.includes(name));
 }
 
-/** Quotas have no id but their project's. */
-const markerOf = (shown: Shown): unknown => shown['id'] ?? shown['project_id'];
+/** How a list is called and its rows told apart. */
+interface Names {
+  plural: string;
+  /** Key of the links, where it is not `<plural>_links`. */
+  links?: string;
+  /** The attribute that rows are told apart by; their id unless told. */
+  identity?: string;
+}
 
-function linksOf(request: ApiRequest, page: Shown[], { limit, marker }: ListQuery) {
+function linksOf(request: ApiRequest, page: Shown[], { limit, marker }: ListQuery, identity = 'id') {
   const { query, origin, path, services } = request;
   const base = services.config.api_base_uri.replace(/\/+$/, '') || origin;
   const link = (rel: string, id: unknown, more: Record<string, string> = {}) => {
@@ -69,9 +75,9 @@ function linksOf(request: ApiRequest, page: Shown[], { limit, marker }: ListQuer
   if (page.length === 0) return [];
   const isFull = !Number.isFinite(limit) || page.length >= limit;
   return [
-    ...(marker === null ? [] : [link('previous', markerOf(page[0]!), { page_reverse: 'True' })]),
+    ...(marker === null ? [] : [link('previous', page[0]![identity], { page_reverse: 'True' })]),
     // A full page may be the last one; Octavia does not look, and neither does the page after it cost anything.
-    ...(isFull ? [link('next', markerOf(page.at(-1)!))] : []),
+    ...(isFull ? [link('next', page.at(-1)![identity])] : []),
   ];
 }
 
@@ -84,11 +90,11 @@ function withinAnswer(page: Shown[]): Shown[] {
   return end < 0 ? page : page.slice(0, end);
 }
 
-function bodyOf(request: ApiRequest, plural: string, asked: ListQuery, page: Shown[]): Shown {
+function bodyOf(request: ApiRequest, { plural, links, identity }: Names, asked: ListQuery, page: Shown[]): Shown {
   const shown = Number.isFinite(asked.limit) ? page : withinAnswer(page);
   return {
     [plural]: shown.map((one) => withFields(request, one)),
-    [`${plural}_links`]: linksOf(request, shown, asked),
+    [links ?? `${plural}_links`]: linksOf(request, shown, asked, identity),
   };
 }
 
@@ -162,15 +168,14 @@ export async function listed<R extends ListedRow>(
   const source = await sourceOf<R>(request, kind, project, asked);
   const ofProject = { ...asked, keeps: ((row, read) => isOf(project, row) && asked.keeps(row, read)) as Keeps };
   const rows = await pageOf(ofProject, source, valueOfRow, marker as R | undefined);
-  return { status: 200, body: bodyOf(request, resource.plural, asked, await show(rows)) };
+  return { status: 200, body: bodyOf(request, { plural: resource.plural }, asked, await show(rows)) };
 }
 
 type Keeps = ListQuery['keeps'];
 const isOf = (project: string | null, row: unknown): boolean =>
   project === null || (row as ListedRow).project_id === project;
 
-interface Listing<R> {
-  plural: string;
+interface Listing<R> extends Names {
   rows: R[];
   show: (row: R) => Shown;
   hidden?: HiddenAttributes<R>;
@@ -179,20 +184,21 @@ interface Listing<R> {
 }
 
 /** The body of a list of rows that were read already, because they are few. @throws ApiError 400 */
-export async function listBody<R>(request: ApiRequest, { plural, rows, show, hidden, known }: Listing<R>) {
+export async function listBody<R>(request: ApiRequest, { rows, show, hidden, known, ...names }: Listing<R>) {
+  const { identity = 'id' } = names;
   const asked = listQueryOf(request, known);
   const candidates = rows.map((row) => {
     const shown = show(row);
     return { shown, all: hidden ? { ...shown, ...hidden(row) } : shown };
   });
   type Candidate = (typeof candidates)[number];
-  const read = ({ all }: Candidate, name: string) => (name === 'id' ? markerOf(all) : all[name]);
-  const marker = asked.marker === null ? undefined : candidates.find(({ all }) => markerOf(all) === asked.marker);
+  const read = ({ all }: Candidate, name: string) => all[name === 'id' ? identity : name];
+  const marker = asked.marker === null ? undefined : candidates.find(({ all }) => all[identity] === asked.marker);
   if (asked.marker !== null && marker === undefined) throw unknownMarker(asked.marker);
   const page = await pageOf(asked, theseRows(candidates), read, marker);
   return bodyOf(
     request,
-    plural,
+    names,
     asked,
     page.map(({ shown }) => shown),
   );

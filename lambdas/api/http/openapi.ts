@@ -87,18 +87,20 @@ const updateSchema = (resource: AnyResource): Schema => ({
 const shownSchema = (resource: AnyResource): Schema => ({
   type: 'object',
   properties: {
-    ...shownAlways,
+    ...(isOwned(resource) ? shownAlways : {}),
     ...Object.fromEntries(attributesOf(resource).map(([name, one]) => [name, nullable(one.type.meta() ?? {})])),
   },
 });
 
-const isOwned = (resource: AnyResource): boolean => resource.root !== 'quota';
+/** Owned by a project, and with statuses: what a load balancer is made of. */
+const isOwned = (resource: AnyResource): boolean => 'project_id' in resource.attributes;
+const isQuota = ({ root }: AnyResource): boolean => root === 'quota';
 
 function schemasOf(resource: AnyResource): Record<string, Schema> {
   const { root } = resource;
   return {
-    [root]: isOwned(resource) ? shownSchema(resource) : { ...createSchema(resource), additionalProperties: true },
-    ...(isOwned(resource) ? { [`${root}_create`]: createSchema(resource) } : {}),
+    [root]: shownSchema(resource),
+    ...(isQuota(resource) ? {} : { [`${root}_create`]: createSchema(resource) }),
     [`${root}_update`]: updateSchema(resource),
   };
 }
@@ -133,7 +135,9 @@ const key: Parameter = {
 
 function filtersOf(resource: AnyResource): Parameter[] {
   const taken = new Set(listParameters.map(({ name }) => name));
-  const names = (isOwned(resource) ? scalarNames(resource) : []).filter((name) => !taken.has(name));
+  const names = (isOwned(resource) ? scalarNames(resource) : Object.keys(resource.attributes)).filter(
+    (name) => !taken.has(name),
+  );
   const filters = names.map((name) => {
     const attribute = (resource.attributes as Record<string, Attribute>)[name];
     return query(name, attribute?.type.meta() ?? shownAlways[name] ?? text, 'Filter.');
@@ -181,7 +185,7 @@ const listSchema = ({ root, plural }: AnyResource): Schema => ({
   type: 'object',
   properties: {
     [plural]: { type: 'array', items: reference(root) },
-    [`${plural}_links`]: {
+    [plural.endsWith('profiles') ? `${root}_links` : `${plural}_links`]: {
       type: 'array',
       items: { type: 'object', properties: { rel: { enum: ['next', 'previous'] }, href: { type: 'string' } } },
     },
@@ -209,10 +213,10 @@ function responsesOf({ method, resource, isCollection, tail }: Route): Record<st
     return answer('200', { type: 'object' });
   if (tail !== undefined && method !== 'GET') return answer('202');
   const { root } = resource;
-  if (method === 'DELETE') return answer(isOwned(resource) ? '204' : '202');
+  if (method === 'DELETE') return answer(isQuota(resource) ? '202' : '204');
   if (method === 'POST') return answer('201', wrapped(root, reference(root)));
   if (method === 'PUT' && isCollection) return answer('202');
-  if (method === 'PUT') return answer(isOwned(resource) ? '200' : '202', wrapped(root, reference(root)));
+  if (method === 'PUT') return answer(isQuota(resource) ? '202' : '200', wrapped(root, reference(root)));
   return answer('200', isCollection ? listSchema(resource) : wrapped(root, reference(root)));
 }
 
@@ -257,7 +261,7 @@ export function openApiOf(
   resources: readonly AnyResource[],
   isPublic: (route: string) => boolean,
 ): OpenApi {
-  const byPlural = new Map(resources.map((resource) => [resource.plural, resource]));
+  const byPlural = new Map(resources.map((resource) => [resource.plural.replaceAll('_', ''), resource]));
   const paths: OpenApi['paths'] = {};
   const taken = new Set<string>();
   for (const route of routes) {

@@ -149,6 +149,9 @@ export function authorizeRoute(request: ApiRequest, caller: Caller, projectId: s
   if (policiesAskedFor(request).some(isRefused)) throw forbidden();
 }
 
+/** For resources that belong to no project: what matters is what the caller may do in its own. @throws ApiError 403 */
+export const authorizeOwn = (request: ApiRequest): void => request.authorize(request.caller?.project_id ?? null);
+
 /**
  * The project a list is confined to; null: all.
  * @throws ApiError 403 for another's project, or without any

@@ -126,6 +126,21 @@ describe('a filter', () => {
     expect([status, body.faultstring]).toEqual([400, 'One or more arguments are either duplicate or invalid']);
   });
 
+  it('by what no row can have finds nothing, however long it is', async () => {
+    for (const long of ['x'.repeat(300), 'é'.repeat(3000), '#'.repeat(50)]) {
+      const value = encodeURIComponent(long);
+      for (const path of [
+        'loadbalancers?id=',
+        'loadbalancers?name=',
+        'listeners?loadbalancer_id=',
+        'healthmonitors?pool_id=',
+      ])
+        expect([path, (await api.get(`${path}${value}`)).status]).toEqual([path, 200]);
+      expect((await api.get(`loadbalancers?project_id=${value}`, admin)).body.loadbalancers).toEqual([]);
+      expect((await api.get(`loadbalancers?marker=${value}`)).status).toBe(400);
+    }
+  });
+
   it('by a name that was changed finds the new one alone', async () => {
     const lb = await api.createLoadBalancer({ name: 'before' });
     const below = await api.createListener(lb, { name: 'old' });

@@ -13,8 +13,7 @@ import { pool } from '../domain/pool.ts';
 import { quota } from '../domain/quota.ts';
 import type { Resource } from '../domain/resource.ts';
 import type { ApiResponse, Routes } from '../runtime/http/request.ts';
-import { type OpenApi, openApiOf } from './http/openapi.ts';
-import { referencePage } from './http/reference-page.ts';
+import type { OpenApi } from './http/openapi.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: resources of different attributes
 const resources: Resource<any>[] = [
@@ -36,21 +35,22 @@ const own = ['GET /openapi.json', 'GET /docs'];
 
 /** @param routes what is described @param isPublic routes that need no token */
 export function documentationOf(routes: readonly string[], isPublic: (route: string) => boolean): Routes {
-  // Made when it is first asked for: most functions never are.
-  let document: OpenApi | undefined;
-  let page: string | undefined;
-  const described = () => {
-    document ??= openApiOf([...routes, ...own], resources, isPublic);
+  // Loaded and made when it is first asked for: most functions never are.
+  let document: Promise<OpenApi> | undefined;
+  const described = (): Promise<OpenApi> => {
+    document ??= import('./http/openapi.ts').then(({ openApiOf }) =>
+      openApiOf([...routes, ...own], resources, isPublic),
+    );
     return document;
   };
-  const show = async (): Promise<ApiResponse> => ({ status: 200, body: described() });
+  const show = async (): Promise<ApiResponse> => ({ status: 200, body: await described() });
   const read = async (): Promise<ApiResponse> => {
-    page ??= referencePage(described());
+    const { referencePage } = await import('./http/reference-page.ts');
     const headers = {
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
     };
-    return { status: 200, text: page, headers };
+    return { status: 200, text: referencePage(await described()), headers };
   };
   return { 'GET /openapi.json': show, 'GET /docs': read };
 }

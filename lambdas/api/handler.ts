@@ -11,9 +11,9 @@ import { routes as flavorProfiles } from './flavor-profiles.ts';
 import { routes as flavors } from './flavors.ts';
 import { routes as healthMonitors } from './health-monitors.ts';
 import { routes as healthcheck } from './healthcheck.ts';
-import { dryRunnable } from './http/dry-run.ts';
 import { faultOf } from './http/faults.ts';
 import { idempotent } from './http/idempotency.ts';
+import { asBoolean } from './http/list-query.ts';
 import { negotiate } from './http/negotiation.ts';
 import { authorizeRoute, policiesOf } from './http/policy.ts';
 import { routes as l7Policies } from './l7-policies.ts';
@@ -62,6 +62,15 @@ const routes: Routes = {
   ...resourceRoutes,
   ...documentationOf(Object.keys(resourceRoutes), (route) => isPublic(...(route.split(' ') as [string, string]))),
 };
+
+/** Rare, and with HAProxy's configuration a good part of the function's code: loaded when it is asked for. */
+const dryRunnable =
+  (handler: RouteHandler): RouteHandler =>
+  async (request) => {
+    if (!asBoolean(request.query.get('dry_run') ?? 'false')) return handler(request);
+    const { dryRun } = await import('./http/dry-run.ts');
+    return dryRun(request, handler);
+  };
 
 /** What every write takes beside its body: a key that makes it one, a wish to see it before it is done. */
 function withOptions(route: string, handler: RouteHandler): RouteHandler {

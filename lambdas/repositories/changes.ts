@@ -1,6 +1,6 @@
 // A write to a load balancer's tree, accepted in one transaction: the generation rises, what changes and its parents become
 // PENDING with a deadline, addresses and ports are claimed, quota is taken.
-import { type ApiError, conflict, notFound } from '../domain/errors.ts';
+import { type ApiError, notFound } from '../domain/errors.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { QuotaDelta, QuotaLimits } from '../domain/quota.ts';
 import { type QuotaResource, quotaMet } from '../domain/quota.ts';
@@ -9,6 +9,7 @@ import { timestamp } from '../domain/time.ts';
 import type { Child, ChildRow, Skeleton } from '../domain/tree.ts';
 import { type Item, type Key, limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
+import { refuseWhileBusy } from './gate.ts';
 import { beginWritingOut, helpWithIntents, putIntentAside } from './intents.ts';
 import { childKey, listed, nameAttributes, named, pointerKey } from './keys.ts';
 import { loadBalancerUpdate, operationOf } from './load-balancers.ts';
@@ -181,28 +182,6 @@ class Writing {
   }
 }
 
-const acceptsWrites = (row: LoadBalancerRow, policy: ChangePolicy): boolean => {
-  if (row.provisioning_status === 'PENDING_DELETE' || row.provisioning_status === 'DELETED') return false;
-  // What is half gone is only to be deleted again.
-  if (row.provisioning_status === 'ERROR' && row.failed === 'delete') return false;
-  return policy.conflict_policy === 'queue' || row.provisioning_status === 'ACTIVE';
-};
-
-/**
- * Octavia's gate on parents, asked before that of the load balancer: members and monitors need their pool ACTIVE, rules their policy.
- * @throws ApiError 409
- */
-function refuseLockedParent({ create = [], update = [], remove = [], touch = [] }: TreeChange): void {
-  const kinds = new Set([...create, ...remove, ...update.map(({ child }) => child)].map(({ kind }) => kind));
-  const parent =
-    kinds.has('member') || kinds.has('healthmonitor') ? 'pool' : kinds.has('l7rule') ? 'l7policy' : undefined;
-  const row = touch.find(({ child }) => child.kind === parent)?.child.row;
-  if (row === undefined || row.provisioning_status === 'ACTIVE') return;
-  throw conflict(`${parent === 'pool' ? 'Pool' : 'L7Policy'} ${row.id} is immutable and cannot be updated.`);
-}
-
-export const immutable = (id: string) => conflict(`Load Balancer ${id} is immutable and cannot be updated.`);
-
 /**
  * A load balancer without amphorae has to be built before anything can be in force on it; and one whose failover failed may have
  * amphorae that lost the VIP, which no configuration brings back.
@@ -257,8 +236,7 @@ export async function changeTree(
     await helpWithIntents(store, loadBalancer);
     const change = await decide(skeleton);
     const quota = await quotaTaken(store.table, loadBalancer.project_id, change.quota ?? { made: {} }, policy.quotas);
-    if (policy.conflict_policy === 'strict') refuseLockedParent(change);
-    if (!acceptsWrites(loadBalancer, policy)) throw immutable(loadBalancerId);
+    refuseWhileBusy(loadBalancer, change, policy);
 
     const generation = loadBalancer.generation + 1;
     const now = store.clock.now();

@@ -12,9 +12,6 @@ import { readTree } from '../../repositories/trees.ts';
 import type { ApiRequest, ApiResponse, RouteHandler } from '../../runtime/http/request.ts';
 import type { Services } from '../../runtime/services.ts';
 import { lineDiff } from './line-diff.ts';
-import { asBoolean } from './list-query.ts';
-
-const isDryRun = ({ query }: ApiRequest): boolean => asBoolean(query.get('dry_run') ?? 'false');
 
 function rendered(tree: Tree | undefined, { config }: Services): string {
   if (tree === undefined || tree.loadBalancer.provisioning_status === 'PENDING_DELETE') return '';
@@ -50,7 +47,8 @@ const loadBalancersOf = (trial: TrialTable): string[] => {
   return trial.partitions.filter((pk) => pk.startsWith(prefix)).map((pk) => pk.slice(prefix.length));
 };
 
-async function tried(request: ApiRequest, handler: RouteHandler): Promise<ApiResponse> {
+/** Calls the handler with nothing it could change. */
+export async function dryRun(request: ApiRequest, handler: RouteHandler): Promise<ApiResponse> {
   const { services } = request;
   const table = new TrialTable(services.table);
   const trial: Services = {
@@ -67,9 +65,3 @@ async function tried(request: ApiRequest, handler: RouteHandler): Promise<ApiRes
     body: { ...(withoutUnknown(body) as object), dry_run: { would_answer: status, load_balancers: effects } },
   };
 }
-
-/** The handler, which a dry run calls with nothing it could change. */
-export const dryRunnable =
-  (handler: RouteHandler): RouteHandler =>
-  (request) =>
-    isDryRun(request) ? tried(request, handler) : handler(request);

@@ -1,12 +1,9 @@
 // The OpenAPI 3.1 document of the API, derived: paths from the route table, bodies and filters from the one statement of each
 // attribute in domain/. Nothing about an attribute is said here.
-import type { Attribute, Resource } from '../../domain/resource.ts';
+import type { Attribute } from '../../domain/resource.ts';
 import { scalarNames } from './names.ts';
+import { type AnyResource, fault, isOwned, isQuota, type Schema, schemasOf, shownAlways } from './openapi-schemas.ts';
 import { policyOfRoute } from './policy.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: any resource, whatever its attributes
-type AnyResource = Resource<any>;
-export type Schema = Record<string, unknown>;
 
 interface Parameter {
   name: string;
@@ -34,76 +31,6 @@ export interface OpenApi {
 
 const reference = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: Schema): Schema => ({ content: { 'application/json': { schema } } });
-
-const timestampSchema = { type: 'string', examples: ['2026-01-01T00:00:00.000000'] };
-/** What every resource is shown with and no client sets. */
-const shownAlways: Record<string, Schema> = {
-  id: { type: 'string', format: 'uuid', readOnly: true },
-  tenant_id: { type: 'string', readOnly: true },
-  provisioning_status: { type: 'string', readOnly: true },
-  operating_status: { type: 'string', readOnly: true },
-  created_at: { ...timestampSchema, readOnly: true },
-  updated_at: { ...timestampSchema, type: ['string', 'null'], readOnly: true },
-};
-
-const nullable = (schema: Schema): Schema =>
-  typeof schema['type'] === 'string' && schema['enum'] === undefined
-    ? { ...schema, type: [schema['type'], 'null'] }
-    : { anyOf: [schema, { type: 'null' }] };
-
-/** An attribute as a client may send it. */
-function sentSchema(attribute: Attribute): Schema {
-  const schema = attribute.type.meta() ?? {};
-  const mayBeNull = attribute.required !== true && attribute.nullable !== false;
-  const standard = attribute.default === undefined ? {} : { default: attribute.default };
-  return { ...(mayBeNull ? nullable(schema) : schema), ...standard };
-}
-
-const attributesOf = (resource: AnyResource): [string, Attribute][] =>
-  Object.entries(resource.attributes as Record<string, Attribute>);
-
-function createSchema(resource: AnyResource): Schema {
-  const attributes = attributesOf(resource);
-  const required = attributes.filter(([, one]) => one.required).map(([name]) => name);
-  return {
-    type: 'object',
-    properties: Object.fromEntries(attributes.map(([name, one]) => [name, sentSchema(one)])),
-    additionalProperties: false,
-    ...(required.length > 0 ? { required } : {}),
-  };
-}
-
-const updateSchema = (resource: AnyResource): Schema => ({
-  type: 'object',
-  properties: Object.fromEntries(
-    attributesOf(resource)
-      .filter(([, one]) => one.on === 'create+update')
-      .map(([name, one]) => [name, sentSchema(one)]),
-  ),
-  additionalProperties: false,
-});
-
-/** Shown are the scalars that are set, lists as references by id, and more that only an answer has. */
-const shownSchema = (resource: AnyResource): Schema => ({
-  type: 'object',
-  properties: {
-    ...(isOwned(resource) ? shownAlways : {}),
-    ...Object.fromEntries(attributesOf(resource).map(([name, one]) => [name, nullable(one.type.meta() ?? {})])),
-  },
-});
-
-/** Owned by a project, and with statuses: what a load balancer is made of. */
-const isOwned = (resource: AnyResource): boolean => 'project_id' in resource.attributes;
-const isQuota = ({ root }: AnyResource): boolean => root === 'quota';
-
-function schemasOf(resource: AnyResource): Record<string, Schema> {
-  const { root } = resource;
-  return {
-    [root]: shownSchema(resource),
-    ...(isQuota(resource) ? {} : { [`${root}_create`]: createSchema(resource) }),
-    [`${root}_update`]: updateSchema(resource),
-  };
-}
 
 const query = (name: string, schema: Schema, description: string): Parameter => ({
   name,
@@ -219,15 +146,6 @@ function responsesOf({ method, resource, isCollection, tail }: Route): Record<st
   if (method === 'PUT') return answer(isQuota(resource) ? '202' : '200', wrapped(root, reference(root)));
   return answer('200', isCollection ? listSchema(resource) : wrapped(root, reference(root)));
 }
-
-const fault: Schema = {
-  type: 'object',
-  properties: {
-    faultcode: { enum: ['Client', 'Server'] },
-    faultstring: { type: 'string' },
-    debuginfo: { type: ['string', 'null'] },
-  },
-};
 
 function operationOf(route: string, parts: Route, isPublic: boolean): Operation {
   const request = requestOf(parts);

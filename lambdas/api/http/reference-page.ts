@@ -1,5 +1,6 @@
 // The OpenAPI document as one page of HTML: no script, no style from elsewhere, nothing to load.
-import type { OpenApi, Operation, Schema } from './openapi.ts';
+import type { OpenApi, Operation } from './openapi.ts';
+import type { Schema } from './openapi-schemas.ts';
 
 const escaped = (text: unknown): string =>
   String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

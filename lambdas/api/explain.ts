@@ -14,7 +14,12 @@ async function explain(request: ApiRequest): Promise<ApiResponse> {
   const { project_id } = tree.loadBalancer;
   request.authorize(project_id);
   const isAdmin = policiesOf(config)('load-balancer:admin', request.caller!, { project_id });
-  const context = { now: clock.now(), attemptsAllowed: config.operation_attempts, isAdmin };
+  const context = {
+    now: clock.now(),
+    attemptsAllowed: config.operation_attempts,
+    isStrict: config.conflict_policy === 'strict',
+    isAdmin,
+  };
   return { status: 200, body: { explanation: withFields(request, explanationOf(tree, context)) } };
 }
 

@@ -9,6 +9,8 @@ export interface ExplanationContext {
   now: number;
   /** Times an operation is set going before it ends in ERROR. */
   attemptsAllowed: number;
+  /** conflict_policy=strict: what is in ERROR takes no write. */
+  isStrict: boolean;
   /** Amphorae and executions are the operator's business. */
   isAdmin: boolean;
 }
@@ -70,6 +72,11 @@ function workSentences(row: LoadBalancerRow, context: ExplanationContext): strin
   return sentences;
 }
 
+function remedyOf({ failed }: LoadBalancerRow, { isStrict }: ExplanationContext): string {
+  if (failed === 'delete') return 'it is half gone, and is only to be deleted again';
+  return `${isStrict ? 'a failover' : 'the next write or a failover'} sets it going again, or it is to be deleted`;
+}
+
 function nextOf(row: LoadBalancerRow, refused: ExplainedChild[], context: ExplanationContext): string {
   const operation = operationOf(row, context);
   if (operation !== null) {
@@ -80,8 +87,7 @@ function nextOf(row: LoadBalancerRow, refused: ExplainedChild[], context: Explan
         : `up to ${context.attemptsAllowed} times, then it ends in ERROR`;
     return `If it is not done by ${operation.deadline}, housekeeping sets it going again, ${end}.`;
   }
-  if (row.provisioning_status === 'ERROR')
-    return 'Nothing happens by itself: the next accepted write or a failover sets it going again; a deletion is always possible.';
+  if (row.provisioning_status === 'ERROR') return `Nothing happens by itself: ${remedyOf(row, context)}.`;
   if (refused.length > 0) return 'The refused resources stay as they were before until they are changed or deleted.';
   return 'Nothing is waiting.';
 }

@@ -71,8 +71,10 @@ describe('the explanation of a load balancer', () => {
         'ERROR: no host has room.',
         'The last failover failed; the next one is not tried before 2025-06-01T12:00:05.000000.',
       ],
-      next: expect.stringContaining('Nothing happens by itself'),
+      next: 'Nothing happens by itself: the next write or a failover sets it going again, or it is to be deleted.',
     });
+    await set({ failed: 'delete' });
+    expect((await explain())['next']).toContain('only to be deleted again');
   });
 
   it('names children that were refused, are unwell, or are on their way', async () => {

@@ -121,6 +121,8 @@ describe('a filter', () => {
     'pools?members=x',
     'pools?listener_id=x',
     'quotas?loadbalancer=1&colour=x',
+    'loadbalancers?valueOf=x',
+    'loadbalancers?__proto__=x',
   ])('%s is 400', async (path) => {
     const { status, body } = await api.get(path);
     expect([status, body.faultstring]).toEqual([400, 'One or more arguments are either duplicate or invalid']);
@@ -174,6 +176,7 @@ describe('an order', () => {
   it.each([
     ['sort=name:up', { code: 400, title: 'Bad Request', description: "Supplied sort direction 'up' is not valid." }],
     ['sort=a:b:c', { code: 400, title: 'Bad Request', description: "Supplied sort key 'a:b:c' is not valid." }],
+    ['sort_key=valueOf', { faultstring: "Supplied sort key 'valueOf' is not valid." }],
     ['sort_key=listeners', { faultstring: "Supplied sort key 'listeners' is not valid." }],
     ['limit=1.5', { code: 400, description: "Supplied pagination limit '1.5' is not valid." }],
     ['marker=x', { faultstring: "Supplied pagination marker 'x' is not valid." }],
@@ -239,7 +242,8 @@ describe('a page', () => {
 describe('fields', () => {
   it('are shown in lists and alone; of unknown ones nothing is left', async () => {
     expect((await rows('loadbalancers?fields=name&name=e'))[0]).toEqual({ name: 'e' });
-    expect(await rows('loadbalancers?fields=colour&name=e')).toEqual([{}]);
+    for (const name of ['colour', 'valueOf', '__proto__'])
+      expect(await rows(`loadbalancers?fields=${name}&name=e`)).toEqual([{}]);
     expect(await rows('loadbalancers?fields=name,id&name=e')).toEqual([{}]);
     expect(await api.made('GET', `listeners/${listener['id']}?fields=protocol&fields=name`)).toEqual({
       protocol: 'HTTP',

@@ -31,22 +31,24 @@ const pageNames = ['limit', 'marker', 'page_reverse', 'sort', 'sort_key', 'sort_
 const reserved = new Set<string>([...tagNames, ...pageNames]);
 
 /** Names of columns in Octavia's database; which attribute one stands for depends on the resource. */
-const columns: Record<string, string[]> = {
-  enabled: ['admin_state_up'],
-  load_balancer_id: ['loadbalancer_id'],
-  ip_address: ['address'],
-  rise_threshold: ['max_retries'],
-  fall_threshold: ['max_retries_down'],
-  tls_certificate_id: ['default_tls_container_ref', 'tls_container_ref'],
-  client_ca_tls_certificate_id: ['client_ca_tls_container_ref'],
-  client_crl_container_id: ['client_crl_container_ref'],
-  ca_tls_certificate_id: ['ca_tls_container_ref'],
-  crl_container_id: ['crl_container_ref'],
-};
+const columns = new Map<string, string[]>(
+  Object.entries({
+    enabled: ['admin_state_up'],
+    load_balancer_id: ['loadbalancer_id'],
+    ip_address: ['address'],
+    rise_threshold: ['max_retries'],
+    fall_threshold: ['max_retries_down'],
+    tls_certificate_id: ['default_tls_container_ref', 'tls_container_ref'],
+    client_ca_tls_certificate_id: ['client_ca_tls_container_ref'],
+    client_crl_container_id: ['client_crl_container_ref'],
+    ca_tls_certificate_id: ['ca_tls_container_ref'],
+    crl_container_id: ['crl_container_ref'],
+  }),
+);
 
 /** The attribute a name in a query means; undefined when the resource has none. */
 const attributeOf = (name: string, known: ReadonlySet<string>): string | undefined =>
-  known.has(name) ? name : columns[name]?.find((one) => known.has(one));
+  known.has(name) ? name : columns.get(name)?.find((one) => known.has(one));
 
 const words = (values: string[]): string[] => values.flatMap((value) => value.split(',')).filter(Boolean);
 

@@ -44,7 +44,7 @@ export function withFields(request: ApiRequest, shown: Shown): Shown {
   const fields = request.query.getAll('fields');
   return fields.length === 0
     ? shown
-    : Object.fromEntries(fields.filter((name) => name in shown).map((name) => [name, shown[name]]));
+    : Object.fromEntries(fields.filter((name) => Object.hasOwn(shown, name)).map((name) => [name, shown[name]]));
 }
 
 /** True when an answer shows one of these attributes, so that what only they need must be read. */

@@ -76,6 +76,8 @@ async function failover(request: ApiRequest): Promise<ApiResponse> {
   const isStrict = request.services.config.conflict_policy === 'strict';
   const isAsked = await requestFailoverOf(request.services, amphora, (row) => {
     if (!row.amphora_ids.includes(amphora.id)) throw immutable(amphora.id);
+    // What is half gone is only to be deleted again.
+    if (row.provisioning_status === 'ERROR' && row.failed === 'delete') throw busy(row.id);
     const isUpdating = row.provisioning_status === 'PENDING_UPDATE' && row.operation?.kind === 'update';
     const isSettled = row.provisioning_status === 'ACTIVE' || (row.provisioning_status === 'ERROR' && !isStrict);
     if (!isSettled && (isStrict || !isUpdating)) throw busy(row.id);

@@ -155,8 +155,13 @@ const list = (request: ApiRequest): Promise<ApiResponse> =>
 
 /** A pool that a policy sends to cannot go. @throws ApiError 409 */
 export function refusePoolInUse(skeleton: Skeleton, poolId: string): void {
+  const going = new Set(
+    [...skeleton.listeners, ...skeleton.l7Policies]
+      .filter((row) => row.provisioning_status === 'PENDING_DELETE')
+      .map(({ id }) => id),
+  );
   const user = skeleton.l7Policies.find(
-    (row) => row.redirect_pool_id === poolId && row.provisioning_status !== 'PENDING_DELETE',
+    (row) => row.redirect_pool_id === poolId && !going.has(row.id) && !going.has(row.listener_id),
   );
   if (user) throw conflict(`Pool ${poolId} is in use by L7 policy ${user.id}`);
 }

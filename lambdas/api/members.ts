@@ -47,6 +47,7 @@ export const addressClaim = (row: MemberRow): Claim => ({
 export async function checkedMember(request: ApiRequest, given: unknown): Promise<MemberAttributes> {
   const attributes = parseCreate(member, given);
   refuseReservedAddress(attributes.address);
+  if (attributes.monitor_address !== null) refuseReservedAddress(attributes.monitor_address);
   if (attributes.subnet_id !== null) await request.services.network.getSubnet(attributes.subnet_id);
   return attributes;
 }
@@ -110,6 +111,7 @@ async function memberNow(request: ApiRequest): Promise<Child<'member'>> {
 async function update(request: ApiRequest): Promise<ApiResponse> {
   const loadBalancerId = await pooled(request);
   const set = parseUpdate(member, rootOf(member, request.body));
+  if (set.monitor_address) refuseReservedAddress(set.monitor_address);
   const accepted = await submit(request, loadBalancerId, async (skeleton) => {
     const child = await memberNow(request);
     return { update: [{ child, set }], touch: targetPool(skeleton, child.row.pool_id).touch };

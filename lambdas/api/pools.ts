@@ -142,7 +142,11 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
     const child = poolIn(skeleton, id);
     refuseWhileDeleting('Pool', child.row);
     refusePoolInUse(skeleton, id);
-    const touch = touchedListeners(skeleton, id).map((one) => ({ ...one, set: { default_pool_id: null } }));
+    // A listener may only have sent here by an L7 policy that is on its way out: its default pool is another one.
+    const touch = listenersUsing(skeleton, id).map((row) => ({
+      child: { kind: 'listener' as const, row },
+      ...(row.default_pool_id === id ? { set: { default_pool_id: null } } : {}),
+    }));
     const pool_ids = skeleton.loadBalancer.pool_ids.filter((one) => one !== id);
     return { remove: [child], touch, loadBalancer: { pool_ids } };
   });

@@ -85,7 +85,9 @@ export const ipAddress = () =>
   z
     .unknown()
     .transform((value, context): string =>
-      typeof value === 'string' && isIP(value) !== 0 ? value : refused(context, 'Value should be IPv4 or IPv6 format'),
+      typeof value === 'string' && isIP(value) !== 0 && !value.includes('%')
+        ? value
+        : refused(context, 'Value should be IPv4 or IPv6 format'),
     )
     .meta({ type: 'string', anyOf: [{ format: 'ipv4' }, { format: 'ipv6' }] });
 

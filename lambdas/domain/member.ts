@@ -1,4 +1,5 @@
 // Members: the hosts a pool sends to.
+import { BlockList, isIPv6 } from 'node:net';
 import { boolean, integer, ipAddress, tags, text, uuid } from './attribute-types.ts';
 import { ApiError, invalid } from './errors.ts';
 import { type Created, resource } from './resource.ts';
@@ -32,9 +33,13 @@ export interface MemberRow extends Row, Omit<Attributes, 'project_id'> {
 }
 
 /** The metadata services of clouds, which nobody may balance to. */
-const reservedAddresses = new Set(['169.254.169.254', 'fd00:ec2::254']);
+const reservedAddresses = new BlockList();
+reservedAddresses.addAddress('169.254.169.254');
+reservedAddresses.addAddress('fd00:ec2::254', 'ipv6');
+/** By value, not by spelling: `::ffff:169.254.169.254` gets there as well. */
 export function refuseReservedAddress(address: string): void {
-  if (reservedAddresses.has(address)) throw invalid(`Member IP Address must not be one of: ${address}`);
+  if (reservedAddresses.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
+    throw invalid(`Member IP Address must not be one of: ${address}`);
 }
 
 export const memberAddressTaken = (address: string, protocolPort: number) =>

@@ -8,6 +8,7 @@ import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import { operatingStatusChanges } from '../domain/operating-status.ts';
 import { readAmphorae } from '../repositories/amphorae.ts';
 import { type HealthRow, noteRollUp, readHealth, recordSign } from '../repositories/health.ts';
+import { isPossibleId } from '../repositories/keys.ts';
 import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
@@ -85,15 +86,28 @@ async function rollUp(services: Services, amphora: AmphoraRow, heartbeat: Heartb
   if (isOutdated) await requestApplyAgain(services, tree.loadBalancer, sequenceOf(heartbeat));
 }
 
-async function takeInBatch(services: Services, signed: SignedHeartbeat[]): Promise<void> {
-  const byAmphora = Map.groupBy(signed, (one) => one.amphora_id);
+/** What is signed by nobody there is cannot be genuine, and would keep the others of its batch from being read. */
+const isWhole = ({ amphora_id, payload, hmac }: SignedHeartbeat): boolean =>
+  isPossibleId(String(amphora_id)) && typeof payload === 'string' && typeof hmac === 'string';
+
+/** @returns those that could not be taken in: one amphora's trouble is not the others' */
+async function takeInBatch(services: Services, signed: SignedHeartbeat[]): Promise<Set<SignedHeartbeat>> {
+  const byAmphora = Map.groupBy(signed.filter(isWhole), (one) => one.amphora_id);
+  const failed = new Set<SignedHeartbeat>();
   const ids = [...byAmphora.keys()];
   const [amphorae, health] = await Promise.all([readAmphorae(services.table, ids), readHealth(services.table, ids)]);
   await Promise.all(
-    amphorae.map((amphora) =>
-      takeIn(services, amphora, health.get(amphora.id), genuine(services, amphora, byAmphora.get(amphora.id) ?? [])),
-    ),
+    amphorae.map(async (amphora) => {
+      const own = byAmphora.get(amphora.id) ?? [];
+      try {
+        await takeIn(services, amphora, health.get(amphora.id), genuine(services, amphora, own));
+      } catch (error) {
+        services.logger.warn('heartbeats go back to their queue', { amphora_id: amphora.id, error });
+        for (const one of own) failed.add(one);
+      }
+    }),
   );
+  return failed;
 }
 
 export const heartbeatsHandler = (services: Services): SqsHandler =>

@@ -40,9 +40,12 @@ export async function scanHealth(services: Services): Promise<ScanResult> {
   const is_storm = await guard(services, silent.length, rows.length);
   const result = { amphorae: rows.length, silent: silent.length, failed_over: 0, is_storm };
   if (is_storm) return result;
-  const longestFirst = silent.toSorted((a, b) => a.last_seen - b.last_seen).slice(0, concurrent_failovers);
-  const started = await Promise.all(longestFirst.map((row) => requestFailover(services, row.amphora_id)));
-  return { ...result, failed_over: started.filter(Boolean).length };
+  // Whose load balancer takes no failover now takes nobody else's place either.
+  for (const { amphora_id } of silent.toSorted((a, b) => a.last_seen - b.last_seen)) {
+    if (result.failed_over === concurrent_failovers) break;
+    if (await requestFailover(services, amphora_id)) result.failed_over += 1;
+  }
+  return result;
 }
 
 export const scanHandler = (services: Services) => (): Promise<ScanResult> => scanHealth(services);

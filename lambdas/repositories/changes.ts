@@ -10,7 +10,7 @@ import type { Child, ChildRow, Skeleton } from '../domain/tree.ts';
 import { type Item, type Key, limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { refuseWhileBusy } from './gate.ts';
-import { beginWritingOut, helpWithIntents, putIntentAside } from './intents.ts';
+import { beginWritingOut, dropIntent, helpWithIntents, putIntentAside } from './intents.ts';
 import { childKey, listed, nameAttributes, named, pointerKey } from './keys.ts';
 import { loadBalancerUpdate, operationOf } from './load-balancers.ts';
 import { type QuotaCost, quotaTaken } from './quotas.ts';
@@ -260,6 +260,8 @@ export async function changeTree(
     try {
       await store.table.transact(operations);
     } catch (error) {
+      for (const intent of isLarge ? set.intents!.slice(-1) : [])
+        await dropIntent(store, loadBalancerId, intent, error);
       throw refusalOf(error, operations, writing, change.quota?.made ?? {});
     }
     const from = loadBalancer.provisioning_status;

@@ -160,8 +160,10 @@ export async function commitApplied(
   outcome: Outcome,
   rights: CommitRights,
 ): Promise<{ transitions: Transition[]; after: LoadBalancerRow | undefined }> {
-  const isWaiting = ({ row }: Child) => isPending(row.provisioning_status) && row.generation <= outcome.generation;
-  const waiting = childrenOf(tree).filter((child) => isWaiting(child) || outcome.refused.has(child.row.id));
+  // Whatever was written since is judged with its own generation.
+  const isJudged = ({ row }: Child) => row.generation <= outcome.generation;
+  const isWaiting = ({ row }: Child) => isPending(row.provisioning_status) || outcome.refused.has(row.id);
+  const waiting = childrenOf(tree).filter((child) => isJudged(child) && isWaiting(child));
   const deleted = waiting.filter(({ row }) => row.provisioning_status === 'PENDING_DELETE');
   const kept = waiting.filter(({ row }) => row.provisioning_status !== 'PENDING_DELETE');
   await transactPassable(
@@ -248,10 +250,13 @@ export async function commitFailed(
   store: Store,
   loadBalancerId: string,
   reason: string,
-  execution?: string,
+  failed: { operation_id: string; attempts?: number; execution?: string },
 ): Promise<Transition[]> {
   const change = await changeLoadBalancer(store, loadBalancerId, (row) => {
-    if (row.lease !== null && row.lease.execution !== execution) return undefined;
+    if (row.lease !== null && row.lease.execution !== failed.execution) return undefined;
+    // What was accepted since, a delete for one, is not what failed.
+    if (row.operation !== null && row.operation.id !== failed.operation_id) return undefined;
+    if (failed.attempts !== undefined && row.operation?.attempts !== failed.attempts) return undefined;
     if (!isPending(row.provisioning_status)) return row.lease === null ? undefined : { lease: null };
     const now = store.clock.now();
     // An amphora that is silent is asked about twice a second; what just failed is not tried twice a second.

@@ -10,7 +10,7 @@ import { limits, type Operation, TransactionCancelled } from '../drivers/table/t
 import { accepted, createOperations } from './changes.ts';
 import { choicesTaken } from './choices.ts';
 import { RowChanged, untilWon } from './contention.ts';
-import { beginWritingOut, putIntentAside } from './intents.ts';
+import { beginWritingOut, dropIntent, putIntentAside } from './intents.ts';
 import { addressKey, portKey } from './keys.ts';
 import { newLoadBalancerItem } from './load-balancers.ts';
 import { quotaTaken } from './quotas.ts';
@@ -47,7 +47,7 @@ export async function createLoadBalancer(
   const intents = isLarge ? [store.newId()] : [];
   if (isLarge) await putIntentAside(store, row.id, intents[0]!, below);
   const item = newLoadBalancerItem({ ...row, intents });
-  await untilWon(store, row.id, async () => {
+  const written = untilWon(store, row.id, async () => {
     const quota = await quotaTaken(store.table, row.project_id, { made: delta }, defaults);
     const first: Operation[] = [{ kind: 'put', item, when: { exists: false } }, ...(quota ? [quota] : []), ...choices];
     try {
@@ -56,6 +56,12 @@ export async function createLoadBalancer(
       throw refusalOf(error, delta);
     }
   });
+  try {
+    await written;
+  } catch (error) {
+    if (isLarge) await dropIntent(store, row.id, intents[0]!, error);
+    throw error;
+  }
   if (isLarge) await beginWritingOut(store, row.id);
 }
 

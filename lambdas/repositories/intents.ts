@@ -1,7 +1,7 @@
 // Changes too large for one transaction. They are accepted in one: it names the intent in the load balancer's row, after the
 // operations themselves were put aside. From then on anybody who comes by writes them out; each may be written twice.
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
-import { limits, type Operation, queryAll, TransactionCancelled } from '../drivers/table/table.ts';
+import { limits, type Operation, queryAll, TableUnavailable, TransactionCancelled } from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { intentPrefix, partitionOf } from './keys.ts';
 import { loadBalancerUpdate, transactWithLoadBalancer } from './load-balancers.ts';
@@ -39,6 +39,20 @@ export async function putIntentAside(
     operations: JSON.stringify(chunk),
   }));
   for (const item of items) await store.table.transact([{ kind: 'put', item }]);
+}
+
+/** Takes away what was put aside for a change that was refused; without an answer it may have been accepted, and stays. */
+export async function dropIntent(
+  store: Store,
+  loadBalancerId: string,
+  intent: string,
+  refused: unknown,
+): Promise<void> {
+  if (refused instanceof TableUnavailable) return;
+  // Refused may be the repetition of a write whose answer was lost: what the row names was accepted.
+  if ((await readLoadBalancer(store.table, loadBalancerId))?.intents.includes(intent)) return;
+  const aside = await queryAll(store.table, { pk: partitionOf(loadBalancerId), prefix: intentPrefix(intent) });
+  for (const { pk, sk } of aside) await store.table.transact([{ kind: 'delete', key: { pk, sk } }]);
 }
 
 /** Writes operations out; those whose condition fails were written before, or overtaken. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { machineWish } from '../domain/amphora.ts';
 import { NotReady } from '../domain/errors.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
+import type { AmphoraRole } from '../domain/statuses.ts';
 import { timestamp } from '../domain/time.ts';
 import { eraseAmphora, putAmphora, readAmphora, setAmphora } from '../repositories/amphorae.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
@@ -10,10 +11,11 @@ import type { Services } from '../runtime/services.ts';
 import { type Task, taskHandler } from './task.ts';
 
 /** The row comes before the machine: whatever was made can be found by it. */
-const ComputeCreate: Task<{ amphora_id: string; load_balancer_id?: string | null }> = async (
-  services,
-  { amphora_id, load_balancer_id = null },
-) => {
+const ComputeCreate: Task<{
+  amphora_id: string;
+  load_balancer_id?: string | null;
+  role?: AmphoraRole | null;
+}> = async (services, { amphora_id, load_balancer_id = null, role = null }) => {
   const now = services.clock.now();
   const owner = load_balancer_id === null ? undefined : await readLoadBalancer(services.table, load_balancer_id);
   const wish = machineWish(owner);
@@ -21,7 +23,7 @@ const ComputeCreate: Task<{ amphora_id: string; load_balancer_id?: string | null
     id: amphora_id,
     load_balancer_id: null,
     status: 'BOOTING',
-    role: null,
+    role,
     compute_id: null,
     lb_network_ip: null,
     vrrp_ip: null,

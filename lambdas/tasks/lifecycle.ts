@@ -215,7 +215,8 @@ const FailOperation: Task<OfOperation & { error: FlowError }> = async (services,
   const row = await readLoadBalancer(services.table, input.load_balancer_id);
   if (row === undefined || row.lease?.execution !== input.execution) return;
   if (row.operation !== null && row.operation.id !== input.operation_id) return letGo(services, input);
-  const transitions = await commitFailed(services, row.id, said(input.error), input.execution);
+  const transitions = await commitFailed(services, row.id, said(input.error), input);
+  if (transitions.length === 0) return letGo(services, input);
   if (row.operation?.kind === 'failover') {
     await announce(services, row, 'failover_failed', 'loadbalancer', row.id, { reason: said(input.error) });
   }

@@ -1,5 +1,6 @@
 // The table on AWS, where Octavia has its SQL database: one DynamoDB table with four indexes.
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import {
   BatchGetItemCommand,
   DeleteItemCommand,
@@ -12,6 +13,7 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
+import { isConditionFailed } from '../aws-errors.ts';
 import { tableError } from './dynamodb-failures.ts';
 import { awsKey, deleteRequest, putRequest, transactItem, updateRequest } from './dynamodb-writes.ts';
 import { keyExpression, Placeholders } from './expressions.ts';
@@ -91,8 +93,9 @@ export class DynamoDbTable implements Table {
     checkOperations(operations);
     checkPuts(operations);
     const [first] = operations;
-    const sent = operations.length === 1 && isRepeatable(first!) ? this.#writeOne(first) : this.#writeAll(operations);
-    await guard(sent, operations.length);
+    if (operations.length > 1 || !isRepeatable(first!))
+      return void (await guard(this.#writeAll(operations), operations.length));
+    await guard(this.#writeOne(first).catch(unlessOurs(first)), 1);
   }
 
   async close(): Promise<void> {
@@ -166,6 +169,29 @@ async function guard<T>(answer: Promise<T>, operationCount = 0): Promise<T> {
 /** An `add` without a token would count twice when its answer is lost and the SDK tries again; a check has no call of its own. */
 function isRepeatable(operation: Operation): operation is Exclude<Operation, { kind: 'check' }> {
   return operation.kind !== 'check' && !(operation.kind === 'update' && Object.keys(operation.add ?? {}).length > 0);
+}
+
+/**
+ * A condition that fails on a second attempt may have met what the first one wrote, whose answer was lost: then the item is as
+ * the operation leaves it.
+ */
+const unlessOurs =
+  (operation: Exclude<Operation, { kind: 'check' }>) =>
+  (error: unknown): void => {
+    const { $metadata, Item: found } = error as {
+      $metadata?: { attempts?: number };
+      Item?: Parameters<typeof unmarshall>[0];
+    };
+    if (!isConditionFailed(error) || ($metadata?.attempts ?? 1) < 2) throw error;
+    if (!isLeftBy(operation, found && ourItem(found))) throw error;
+  };
+
+function isLeftBy(operation: Exclude<Operation, { kind: 'check' }>, found: Item | undefined): boolean {
+  if (operation.kind === 'delete') return found === undefined;
+  if (found === undefined) return false;
+  const { set = {}, remove = [] } = operation.kind === 'put' ? { set: operation.item } : operation;
+  const isSet = ([name, value]: [string, unknown]) => value === undefined || isDeepStrictEqual(found[name], value);
+  return Object.entries(set).every(isSet) && remove.every((name) => found[name] === undefined);
 }
 
 /** Sizes known before the call are refused here, for DynamoDB's text does not say which operation it means. */

@@ -23,6 +23,14 @@ const word = (standard: string, meaning: string): Setting<string> => ({
   meaning,
   parse: (text) => text,
 });
+const flag = (standard: boolean, meaning: string): Setting<boolean> => ({
+  default: standard,
+  meaning: `${meaning} (true | false)`,
+  parse: (text) => {
+    if (text === 'true' || text === 'false') return text === 'true';
+    throw new Error(`expected true or false, not "${text}"`);
+  },
+});
 const choice = <const T extends string>(standard: NoInfer<T>, options: readonly T[], meaning: string): Setting<T> => ({
   default: standard,
   meaning: `${meaning} (${options.join(' | ')})`,
@@ -64,6 +72,9 @@ export const settings = {
   quota_l7policy: number(-1, 'default quota, -1: none'),
   quota_l7rule: number(-1, 'default quota, -1: none'),
   pagination_max_limit: number(1000, 'rows of a list page at most'),
+  api_base_uri: word('', 'scheme, host and path before /v2 in the links of lists; empty: as the client wrote it'),
+  healthcheck_enabled: flag(false, 'GET /healthcheck is answered, to anybody'),
+  policy_file: word('', "path of a JSON file (or the JSON itself) with policies in the place of Octavia's defaults"),
   token_lifetime_ms: number(3_600_000, 'validity of a token of the built-in identity service'),
   table_name: word('octavia', 'DynamoDB table'),
   work_queue_url: word('', 'SQS FIFO queue of configurations to apply'),

@@ -28,7 +28,16 @@ export async function createSite(api: OctaviaApi): Promise<Site> {
 }
 
 /** Octavia's rules, by the groups of people who satisfy them. */
-export type Rule = 'read' | 'read own' | 'list' | 'write' | 'admin' | 'read quota' | 'list quotas' | 'write quota';
+export type Rule =
+  | 'read'
+  | 'read own'
+  | 'read members'
+  | 'list'
+  | 'write'
+  | 'admin'
+  | 'read quota'
+  | 'list quotas'
+  | 'write quota';
 
 export interface Sample {
   success: number;
@@ -71,6 +80,7 @@ export const samples: Record<string, Sample> = {
   'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/status': read('statuses'),
   'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/statuses': read('statuses'),
   'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/stats': read('stats'),
+  'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/explain': read('explanation'),
   'GET /v2.0/lbaas/listeners': list('listeners'),
   'POST /v2.0/lbaas/listeners': create('listener', ({ lb }) => ({
     loadbalancer_id: lb['id'],
@@ -88,7 +98,7 @@ export const samples: Record<string, Sample> = {
   })),
   'GET /v2.0/lbaas/pools/{pool_id}': read('pool'),
   'PUT /v2.0/lbaas/pools/{pool_id}': update('pool'),
-  'GET /v2.0/lbaas/pools/{pool_id}/members': read('members'),
+  'GET /v2.0/lbaas/pools/{pool_id}/members': { ...read('members'), rule: 'read members' },
   'POST /v2.0/lbaas/pools/{pool_id}/members': create('member', () => memberAt(77)),
   'PUT /v2.0/lbaas/pools/{pool_id}/members': {
     success: 202,
@@ -123,6 +133,13 @@ export const samples: Record<string, Sample> = {
   'GET /v2.0/lbaas/quotas': { success: 200, rule: 'list quotas', root: 'quotas' },
   'GET /v2.0/lbaas/quotas/{project_id}': { success: 200, rule: 'read quota', root: 'quota' },
   'GET /v2.0/lbaas/quotas/{project_id}/default': { success: 200, rule: 'read quota', root: 'quota' },
+  'PUT /v2.0/lbaas/quotas/{project_id}': {
+    success: 202,
+    rule: 'write quota',
+    root: 'quota',
+    body: () => ({ quota: { listener: 100 } }),
+  },
+  'DELETE /v2.0/lbaas/quotas/{project_id}': { success: 202, rule: 'write quota' },
   'PUT /v2.0/lbaas/loadbalancers/{loadbalancer_id}/failover': { success: 202, rule: 'admin' },
   // In this order everything there is to be deleted is still there.
   'DELETE /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': remove,

@@ -2,10 +2,11 @@
 // per address, put only if absent, so that no address is ever given twice, whoever asks and from wherever.
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError, conflict, invalid } from '../../domain/errors.ts';
+import { canonical, toAddress, toNumber } from '../../domain/ip-addresses.ts';
 import { type Item, type Key, type Operation, queryAll, type Table, TransactionCancelled } from '../table/table.ts';
 import { addressKey, FreeAddresses } from './free-addresses.ts';
 import type { PluggedInterface, Subnet, Vip, VipRequest } from './network-driver.ts';
-import { addressRange, canonical, contains, makeSubnet, type SubnetSettings, toAddress, toNumber } from './subnets.ts';
+import { addressRange, contains, makeSubnet, type SubnetSettings } from './subnets.ts';
 
 export interface Port {
   id: string;

@@ -2,7 +2,13 @@
 import { announceTransitions } from '../controller/announce.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
-import { type LoadBalancerRow, loadBalancer, loadBalancerResponse } from '../domain/load-balancer.ts';
+import { checkAllowedCidrs } from '../domain/listener-rules.ts';
+import {
+  checkedAdditionalVips,
+  type LoadBalancerRow,
+  loadBalancer,
+  loadBalancerResponse,
+} from '../domain/load-balancer.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { statusTree } from '../domain/status-tree.ts';
 import { timestamp } from '../domain/time.ts';
@@ -16,7 +22,8 @@ import { asBoolean, listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
 import { listedProject } from './http/policy.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
-import { graphChildren, graphExpanded, graphOf, graphQuota } from './load-balancer-graph.ts';
+import { graphExpanded } from './load-balancer-expanded.ts';
+import { checkAddresses, graphChildren, graphOf, graphQuota } from './load-balancer-graph.ts';
 
 type Attributes = Created<typeof loadBalancer.attributes>;
 
@@ -42,7 +49,7 @@ function newLoadBalancer(
   projectId: string,
 ): Omit<LoadBalancerRow, keyof Vip> {
   const { config, clock, newId } = request.services;
-  const { listeners: _l, pools: _p, project_id: _o, ...own } = attributes;
+  const { listeners: _l, pools: _p, project_id: _o, additional_vips: _a, ...own } = attributes;
   const now = clock.now();
   return {
     ...own,
@@ -69,6 +76,15 @@ function newLoadBalancer(
   };
 }
 
+/** Security groups and the QoS policy that the VIP is to have must be there. @throws ApiError 400 */
+async function checkVipPolicies(
+  { services: { network } }: ApiRequest,
+  { vip_sg_ids, vip_qos_policy_id }: Partial<Pick<LoadBalancerRow, 'vip_sg_ids' | 'vip_qos_policy_id'>>,
+): Promise<void> {
+  if (vip_qos_policy_id) await network.checkQosPolicy(vip_qos_policy_id);
+  for (const id of vip_sg_ids ?? []) await network.checkSecurityGroup(id);
+}
+
 async function create(request: ApiRequest): Promise<ApiResponse> {
   const { services } = request;
   const attributes = parseCreate(loadBalancer, rootOf(loadBalancer, request.body));
@@ -76,6 +92,8 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   if (!attributes.vip_port_id && !attributes.vip_network_id && !attributes.vip_subnet_id) {
     throw invalid('VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.');
   }
+  const additional_vips = checkedAdditionalVips(attributes.additional_vips);
+  await checkVipPolicies(request, attributes);
   const id = services.newId();
   const draft = newLoadBalancer(request, attributes, id, projectId);
   const graph = await graphOf(request, attributes.listeners, attributes.pools, draft);
@@ -86,14 +104,17 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     port_id: attributes.vip_port_id,
     subnet_id: attributes.vip_subnet_id,
     network_id: attributes.vip_network_id,
+    additional_vips,
   });
   const row: LoadBalancerRow = {
     ...draft,
     ...vip,
-    listener_ids: graph.listeners.map((one) => one.id),
+    additional_vips: vip.additional_vips ?? [],
+    listener_ids: graph.listeners.map((one) => one.row.id),
     pool_ids: graph.pools.map((one) => one.row.id),
   };
   try {
+    checkAddresses(graph, row);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
     // Nothing knows of the address but this request; the sweep finds it should this fail too.
@@ -104,7 +125,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     requestWhatIsPending(services, row),
     announceTransitions(services, row, [{ kind: 'loadbalancer', id, from: null, to: 'PENDING_CREATE' }]),
   ]);
-  return { status: 201, body: { loadbalancer: { ...loadBalancerResponse(row), ...graphExpanded(graph, row) } } };
+  return { status: 201, body: { loadbalancer: { ...loadBalancerResponse(row), ...graphExpanded(graph) } } };
 }
 
 async function found(request: ApiRequest): Promise<LoadBalancerRow> {
@@ -140,9 +161,12 @@ const busy = ({ id, provisioning_status }: LoadBalancerRow) =>
 async function update(request: ApiRequest): Promise<ApiResponse> {
   const row = await found(request);
   const set = parseUpdate(loadBalancer, rootOf(loadBalancer, request.body));
+  await checkVipPolicies(request, set);
   const isStrict = request.services.config.conflict_policy === 'strict';
   const now = timestamp(request.services.clock.now());
   const accepted = await submit(request, row.id, (skeleton) => {
+    const will = { ...skeleton.loadBalancer, ...set };
+    for (const one of skeleton.listeners) checkAllowedCidrs(one.allowed_cidrs, will);
     if (isStrict && skeleton.loadBalancer.provisioning_status !== 'ACTIVE') throw busy(skeleton.loadBalancer);
     return { loadBalancer: { ...set, updated_at: now } };
   });

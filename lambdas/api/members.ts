@@ -1,6 +1,15 @@
 // The members resource, singly and in batches.
 import { ApiError, invalid, notFound } from '../domain/errors.ts';
-import { type MemberRow, member, memberAddressTaken, memberResponse, refuseReservedAddress } from '../domain/member.ts';
+import { vipAddresses } from '../domain/listener-rules.ts';
+import {
+  type MemberRow,
+  member,
+  memberAddressTaken,
+  memberResponse,
+  refuseOtherFamily,
+  refuseReservedAddress,
+  sriovRefused,
+} from '../domain/member.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { timestamp } from '../domain/time.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
@@ -47,6 +56,7 @@ export const addressClaim = (row: MemberRow): Claim => ({
 export async function checkedMember(request: ApiRequest, given: unknown): Promise<MemberAttributes> {
   const attributes = parseCreate(member, given);
   refuseReservedAddress(attributes.address);
+  if (attributes.request_sriov) throw sriovRefused();
   if (attributes.subnet_id !== null) await request.services.network.getSubnet(attributes.subnet_id);
   return attributes;
 }
@@ -79,6 +89,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   const id = services.newId();
   const accepted = await submit(request, loadBalancerId, (skeleton) => {
     const { pool, touch } = targetPool(skeleton, param(request, 'pool_id'));
+    refuseOtherFamily(attributes.address, pool.row.protocol, vipAddresses(skeleton.loadBalancer));
     const row = newMember(attributes, poolRef(pool), id, services.clock.now());
     return { create: [{ kind: 'member', row }], claims: [addressClaim(row)], touch, quota: { made: { member: 1 } } };
   });
@@ -173,7 +184,7 @@ function batchChange(
   const update = wanted.flatMap((one) => {
     const row = byPlace.get(place(one));
     if (row === undefined) return [];
-    const { address: _a, protocol_port: _p, subnet_id: _s, project_id: _o, ...set } = one;
+    const { address: _a, protocol_port: _p, subnet_id: _s, request_sriov: _r, project_id: _o, ...set } = one;
     const isSame = Object.entries(set).every(
       ([name, value]) => JSON.stringify(row[name as keyof MemberRow]) === JSON.stringify(value),
     );
@@ -208,6 +219,8 @@ async function batch(request: ApiRequest): Promise<ApiResponse> {
   try {
     await submit(request, loadBalancerId, async (skeleton) => {
       const { pool, touch } = targetPool(skeleton, poolId);
+      const vips = vipAddresses(skeleton.loadBalancer);
+      for (const { address } of wanted) refuseOtherFamily(address, pool.row.protocol, vips);
       const present = await readMembers(table, loadBalancerId, poolId);
       const change = batchChange(poolRef(pool), present, wanted, isAdditive, newId, clock.now());
       if (isNothing(change)) throw new NothingToDo();

@@ -16,7 +16,7 @@ import { checkedMonitor, newHealthMonitor } from './health-monitors.ts';
 import { newL7Policy, placed, refuseProtocol } from './l7-policies.ts';
 import { newL7Rule, tooManyRules } from './l7-rules.ts';
 import { checkCertificates, newListener, portTaken, refuseMismatch, samePort } from './listeners.ts';
-import { checkedMember, newMember } from './members.ts';
+import { checkedMember, newMember, refuseSriov } from './members.ts';
 import { type Given, hoisted, nameOf } from './pool-references.ts';
 import { checkPoolCertificates, newPool } from './pools.ts';
 
@@ -42,10 +42,7 @@ export interface Graph {
   pools: PoolGraph[];
 }
 
-export interface Owner {
-  id: string;
-  project_id: string;
-}
+type Owner = Pick<LoadBalancerRow, 'id' | 'project_id' | 'flavor_data'>;
 
 type PoolOf = (reference: Given | null) => PoolRow | null;
 
@@ -64,6 +61,7 @@ async function poolGraph(request: ApiRequest, given: Given, loadBalancer: Owner)
   const members: MemberRow[] = [];
   for (const one of attributes.members) {
     const checked = await checkedMember(request, one);
+    refuseSriov(checked, loadBalancer);
     // As in Octavia: nothing is known of them before the first check, be there a monitor or not.
     members.push(newMember(checked, { ...below, id: row.id, hasMonitor: false }, newId(), clock.now()));
   }

@@ -1,7 +1,7 @@
 // The load balancers resource.
 import { announceTransitions } from '../controller/announce.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
-import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
+import { conflict, invalid, notFound } from '../domain/errors.ts';
 import { checkAllowedCidrs } from '../domain/listener-rules.ts';
 import {
   checkedAdditionalVips,
@@ -22,17 +22,11 @@ import { asBoolean, listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
 import { listedProject } from './http/policy.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
+import { type Chosen, chosen, refuseVipNetwork } from './load-balancer-choices.ts';
 import { graphExpanded } from './load-balancer-expanded.ts';
 import { checkAddresses, graphChildren, graphOf, graphQuota } from './load-balancer-graph.ts';
 
 type Attributes = Created<typeof loadBalancer.attributes>;
-
-/** `octavia` is an old name of the amphora provider. @throws ApiError 400 */
-function providerOf({ provider }: Attributes): string {
-  const name = provider ?? 'amphora';
-  if (name !== 'amphora' && name !== 'octavia') throw new ApiError(400, `Provider '${name}' is not enabled.`);
-  return name;
-}
 
 /** @throws ApiError 400 without any project, 403 for one that is not the caller's */
 function projectOf(request: ApiRequest, { project_id }: Attributes): string {
@@ -45,6 +39,7 @@ function projectOf(request: ApiRequest, { project_id }: Attributes): string {
 function newLoadBalancer(
   request: ApiRequest,
   attributes: Attributes,
+  choices: Chosen,
   id: string,
   projectId: string,
 ): Omit<LoadBalancerRow, keyof Vip> {
@@ -56,8 +51,8 @@ function newLoadBalancer(
     id,
     load_balancer_id: id,
     project_id: projectId,
-    provider: providerOf(attributes),
-    topology: config.topology,
+    ...choices,
+    topology: choices.flavor_data?.loadbalancer_topology ?? config.topology,
     provisioning_status: 'PENDING_CREATE',
     operating_status: 'OFFLINE',
     created_at: timestamp(now),
@@ -85,6 +80,13 @@ async function checkVipPolicies(
   for (const id of vip_sg_ids ?? []) await network.checkSecurityGroup(id);
 }
 
+/** Packets of such ports pass by security groups. @throws ApiError 400 */
+function refuseGroupsOnSriov({ flavor_data }: Pick<LoadBalancerRow, 'flavor_data'>, groups: readonly string[]): void {
+  if (flavor_data?.sriov_vip && groups.length > 0) {
+    throw invalid('VIP Security Groups are not allowed with VNIC direct type');
+  }
+}
+
 async function create(request: ApiRequest): Promise<ApiResponse> {
   const { services } = request;
   const attributes = parseCreate(loadBalancer, rootOf(loadBalancer, request.body));
@@ -95,7 +97,9 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   const additional_vips = checkedAdditionalVips(attributes.additional_vips);
   await checkVipPolicies(request, attributes);
   const id = services.newId();
-  const draft = newLoadBalancer(request, attributes, id, projectId);
+  const choices = await chosen(services.table, attributes);
+  refuseGroupsOnSriov(choices, attributes.vip_sg_ids);
+  const draft = newLoadBalancer(request, attributes, choices, id, projectId);
   const graph = await graphOf(request, attributes.listeners, attributes.pools, draft);
   const vip = await services.network.allocateVip({
     load_balancer_id: id,
@@ -114,11 +118,12 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     pool_ids: graph.pools.map((one) => one.row.id),
   };
   try {
+    refuseVipNetwork(choices, vip.vip_network_id);
     checkAddresses(graph, row);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
-    // Nothing knows of the address but this request; the sweep finds it should this fail too.
-    await services.network.releaseVip(id, vip);
+    // Without an answer of the table it may have been written all the same. The sweep finds the address should this fail too.
+    if ((await readLoadBalancer(services.table, id)) === undefined) await services.network.releaseVip(id, vip);
     throw error;
   }
   await Promise.all([
@@ -162,6 +167,7 @@ async function update(request: ApiRequest): Promise<ApiResponse> {
   const row = await found(request);
   const set = parseUpdate(loadBalancer, rootOf(loadBalancer, request.body));
   await checkVipPolicies(request, set);
+  refuseGroupsOnSriov(row, set.vip_sg_ids ?? []);
   const isStrict = request.services.config.conflict_policy === 'strict';
   const now = timestamp(request.services.clock.now());
   const accepted = await submit(request, row.id, (skeleton) => {
@@ -181,11 +187,14 @@ async function requestWhole(
   judge: (row: LoadBalancerRow) => void,
 ): Promise<void> {
   const { services } = request;
-  const operation = operationOf(kind, services.newId(), services.clock.now(), services.config.operation_timeout_ms);
+  const of = (needed: 'create' | 'delete' | 'failover') =>
+    operationOf(needed, services.newId(), services.clock.now(), services.config.operation_timeout_ms);
   const to = kind === 'delete' ? ('PENDING_DELETE' as const) : ('PENDING_UPDATE' as const);
   const change = await changeLoadBalancer(services, id, (row) => {
     judge(row);
-    return { provisioning_status: to, operation };
+    // Where there is nothing to be replaced, all has to be built.
+    const isBare = kind === 'failover' && row.amphora_ids.length === 0;
+    return { provisioning_status: to, operation: of(isBare ? 'create' : kind) };
   });
   if (change === undefined) throw notFound('Load Balancer', id);
   const { before, after } = change;
@@ -212,7 +221,9 @@ async function failover(request: ApiRequest): Promise<ApiResponse> {
   const row = await found(request);
   await requestWhole(request, row.id, 'failover', (now) => {
     const isQueued = now.operation?.kind === 'update' && request.services.config.conflict_policy === 'queue';
-    if (now.provisioning_status !== 'ACTIVE' && now.provisioning_status !== 'ERROR' && !isQueued) throw busy(now);
+    const isHalfGone = now.provisioning_status === 'ERROR' && now.failed === 'delete';
+    const isSettled = now.provisioning_status === 'ACTIVE' || now.provisioning_status === 'ERROR';
+    if (isHalfGone || (!isSettled && !isQueued)) throw busy(now);
   });
   return { status: 202 };
 }

@@ -1,6 +1,7 @@
 // The members resource, singly and in batches.
 import { ApiError, invalid, notFound } from '../domain/errors.ts';
 import { vipAddresses } from '../domain/listener-rules.ts';
+import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import {
   type MemberRow,
   member,
@@ -56,9 +57,21 @@ export const addressClaim = (row: MemberRow): Claim => ({
 export async function checkedMember(request: ApiRequest, given: unknown): Promise<MemberAttributes> {
   const attributes = parseCreate(member, given);
   refuseReservedAddress(attributes.address);
-  if (attributes.request_sriov) throw sriovRefused();
   if (attributes.subnet_id !== null) await request.services.network.getSubnet(attributes.subnet_id);
   return attributes;
+}
+
+type OfFlavor = Pick<LoadBalancerRow, 'flavor_data'>;
+
+/** @throws ApiError 400 */
+export function refuseSriov({ request_sriov }: MemberAttributes, { flavor_data }: OfFlavor): void {
+  if (request_sriov && !flavor_data?.allow_member_sriov) throw sriovRefused();
+}
+
+/** What only the pool and its load balancer tell. @throws ApiError 400, 501 */
+function refuseUnfit(attributes: MemberAttributes, poolProtocol: string, loadBalancer: LoadBalancerRow): void {
+  refuseSriov(attributes, loadBalancer);
+  refuseOtherFamily(attributes.address, poolProtocol, vipAddresses(loadBalancer));
 }
 
 /** The pool in the path; an unknown one is refused before the members are looked at. */
@@ -89,7 +102,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   const id = services.newId();
   const accepted = await submit(request, loadBalancerId, (skeleton) => {
     const { pool, touch } = targetPool(skeleton, param(request, 'pool_id'));
-    refuseOtherFamily(attributes.address, pool.row.protocol, vipAddresses(skeleton.loadBalancer));
+    refuseUnfit(attributes, pool.row.protocol, skeleton.loadBalancer);
     const row = newMember(attributes, poolRef(pool), id, services.clock.now());
     return { create: [{ kind: 'member', row }], claims: [addressClaim(row)], touch, quota: { made: { member: 1 } } };
   });
@@ -219,8 +232,7 @@ async function batch(request: ApiRequest): Promise<ApiResponse> {
   try {
     await submit(request, loadBalancerId, async (skeleton) => {
       const { pool, touch } = targetPool(skeleton, poolId);
-      const vips = vipAddresses(skeleton.loadBalancer);
-      for (const { address } of wanted) refuseOtherFamily(address, pool.row.protocol, vips);
+      for (const one of wanted) refuseUnfit(one, pool.row.protocol, skeleton.loadBalancer);
       const present = await readMembers(table, loadBalancerId, poolId);
       const change = batchChange(poolRef(pool), present, wanted, isAdditive, newId, clock.now());
       if (isNothing(change)) throw new NothingToDo();

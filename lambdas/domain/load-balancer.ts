@@ -1,6 +1,8 @@
 // Load balancers: the root of every tree, and what the control plane remembers about its work on one.
 import { boolean, ipAddress, listOf, nested, tags, text, uuid } from './attribute-types.ts';
+import type { AvailabilityZoneData } from './availability-zone-profile.ts';
 import { invalid } from './errors.ts';
+import type { FlavorData } from './flavor-profile.ts';
 import { type Created, parseCreate, resource } from './resource.ts';
 import { owner, type Row, refs } from './row.ts';
 import type { AmphoraRole } from './statuses.ts';
@@ -23,6 +25,8 @@ export const loadBalancer = resource({
     additional_vips: { type: listOf(nested()), on: 'create', default: [] },
     project_id: { type: text(36), on: 'create' },
     provider: { type: text(64), on: 'create' },
+    flavor_id: { type: uuid(), on: 'create' },
+    availability_zone: { type: text(), on: 'create' },
     listeners: { type: listOf(nested()), on: 'create', default: [] },
     pools: { type: listOf(nested()), on: 'create', default: [] },
     tags: { type: tags(), on: 'create+update', default: [] },
@@ -85,6 +89,8 @@ export interface Lease {
 /** An amphora on its way to a load balancer: recorded before it is made, so that whatever was made can be found and undone. */
 export interface Candidate {
   operation_id: string;
+  /** The attempt it was planned by: a later one makes its own, as this one may still be undoing what it made. */
+  execution: string;
   role: AmphoraRole;
   amphora_id: string;
   is_spare: boolean;
@@ -114,6 +120,9 @@ export interface LoadBalancerRow
   additional_vips: AdditionalVip[];
   provider: string;
   topology: 'SINGLE' | 'ACTIVE_STANDBY';
+  /** What the profiles of its flavor and zone said when it was made; they may not change while they are in use. */
+  flavor_data?: FlavorData;
+  availability_zone_data?: AvailabilityZoneData;
   listener_ids: string[];
   pool_ids: string[];
   amphora_ids: string[];
@@ -126,6 +135,8 @@ export interface LoadBalancerRow
   lease: Lease | null;
   /** After a failover that failed, the next is not tried before; each failure doubles the pause. */
   failover_pause: FailoverPause | null;
+  /** What could not be done and so ended it in ERROR. */
+  failed?: OperationKind | null;
   /** Large batches that were accepted and are being written, oldest first. */
   intents: string[];
 }
@@ -151,10 +162,10 @@ export function loadBalancerResponse(row: LoadBalancerRow) {
     listeners: refs(row.listener_ids),
     pools: refs(row.pool_ids),
     provider: row.provider,
-    flavor_id: null,
+    flavor_id: row.flavor_id,
     vip_qos_policy_id: row.vip_qos_policy_id,
     tags: row.tags,
-    availability_zone: null,
-    vip_vnic_type: 'normal',
+    availability_zone: row.availability_zone,
+    vip_vnic_type: row.flavor_data?.sriov_vip ? 'direct' : 'normal',
   };
 }

@@ -12,6 +12,7 @@ import { timestamp } from '../domain/time.ts';
 import { type Child, childrenOf, type Tree } from '../domain/tree.ts';
 import { limits, type Operation } from '../drivers/table/table.ts';
 import type { Transition } from './changes.ts';
+import { choicesGivenBack } from './choices.ts';
 import { transactPassable } from './intents.ts';
 import { addressKey, childKey, pointerKey, portKey } from './keys.ts';
 import { changeLoadBalancer, operationOf } from './load-balancers.ts';
@@ -135,6 +136,7 @@ function caughtUp(
     provisioning_status: 'ACTIVE',
     operation: null,
     failover_pause: null,
+    failed: null,
     reason: '',
     updated_at: isCreated ? row.updated_at : timestamp(now),
   };
@@ -236,7 +238,7 @@ export async function commitDeleted(store: Store, tree: Tree): Promise<Transitio
             amphora_ids: [],
           }
         : undefined,
-    () => (quota ? [quota] : []),
+    (row) => [...(quota ? [quota] : []), ...choicesGivenBack(row)],
   );
   return [...erased.map(goneTransition), ...loadBalancerTransition(change)];
 }
@@ -258,6 +260,9 @@ export async function commitFailed(
       provisioning_status: 'ERROR',
       operation: null,
       lease: null,
+      // What a revert could not undo belongs to nobody from here on, and is swept.
+      candidates: [],
+      failed: row.operation?.kind ?? null,
       reason,
       updated_at: timestamp(now),
       ...(isFailover ? { failover_pause: longerPause(row.failover_pause, now) } : {}),

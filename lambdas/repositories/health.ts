@@ -40,7 +40,7 @@ export async function readAllHealth(table: Table): Promise<HealthRow[]> {
 
 /**
  * Takes in a heartbeat once.
- * @returns false when it is older than one taken in before, or the same
+ * @returns false when it is older than one taken in before, or the same, or the amphora is not expected (any more)
  */
 export async function recordSign(store: Store, { row, counted }: Sign): Promise<boolean> {
   const key = healthKey(row.amphora_id);
@@ -54,7 +54,7 @@ export async function recordSign(store: Store, { row, counted }: Sign): Promise<
     if (!isConditionFailed(error)) throw error;
   }
   try {
-    await store.table.transact([{ ...update, when: { missing: ['sequence'] } }]);
+    await store.table.transact([{ ...update, when: { exists: true, missing: ['sequence'] } }]);
     return true;
   } catch (error) {
     if (isConditionFailed(error)) return false;
@@ -110,7 +110,16 @@ export async function readStatistics(
   loadBalancerId: string,
   amphoraIds: string[],
 ): Promise<Map<string, ListenerStatistics>> {
-  const items = await table.batchGet([...amphoraIds.map(healthKey), retiredStatisticsKey(loadBalancerId)]);
+  return countedIn(await table.batchGet([...amphoraIds.map(healthKey), retiredStatisticsKey(loadBalancerId)]));
+}
+
+/** What listeners have counted on one amphora, by listener id. */
+export async function readAmphoraStatistics(table: Table, amphoraId: string): Promise<Map<string, ListenerStatistics>> {
+  const item = await table.get(healthKey(amphoraId));
+  return countedIn(item === undefined ? [] : [item]);
+}
+
+function countedIn(items: Item[]): Map<string, ListenerStatistics> {
   const byListener = new Map<string, ListenerStatistics>();
   const of = (listenerId: string): ListenerStatistics => {
     const found = byListener.get(listenerId) ?? zeros();

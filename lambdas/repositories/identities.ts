@@ -11,7 +11,7 @@ import {
   withImpliedRoles,
 } from '../domain/identity.ts';
 import { type Key, type Operation, queryAll, type Table, TransactionCancelled } from '../drivers/table/table.ts';
-import { rowOf } from './keys.ts';
+import { isPossibleId, rowOf } from './keys.ts';
 
 type Kind = 'domain' | 'project' | 'user';
 interface Named {
@@ -35,8 +35,6 @@ const assignmentKey = ({ user_id, project_id, role_id }: RoleAssignment): Key =>
   sk: `ASSIGNMENT#${project_id}#${role_id}`,
 });
 
-/** Ids come from URLs and bodies: one that no row can have is not looked up, so that it meets no limit of the table's keys. */
-const isPossibleId = (id: string): boolean => /^[\w-]{1,64}$/.test(id);
 /** Keystone's limit. */
 const isPossibleName = (name: string): boolean => name !== '' && name.length <= 255;
 

@@ -179,6 +179,14 @@ const kinds: Record<string, Kind> = {
         ]),
         absent: 'amphora',
       },
+      flavor_id: { ...immutable([['small', notUuid]]), absent: null },
+      availability_zone: {
+        ...immutable([
+          [5, notText],
+          [text256, tooLong()],
+        ]),
+        absent: null,
+      },
       listeners: {
         ...immutable([
           ['one', notList],

@@ -39,6 +39,8 @@ export const aLoadBalancer = (given: Partial<LoadBalancerRow> = {}): LoadBalance
   vip_sg_ids: [],
   additional_vips: [],
   provider: 'amphora',
+  flavor_id: null,
+  availability_zone: null,
   topology: 'SINGLE',
   tags: [],
   listener_ids: [],

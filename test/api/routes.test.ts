@@ -70,6 +70,12 @@ const shapes: Record<string, string[]> = {
     ...['type', 'delay', 'timeout', 'max_retries', 'max_retries_down', 'http_method', 'url_path', 'expected_codes'],
     ...['pools', 'http_version', 'domain_name'],
   ],
+  l7policy: [
+    ...both,
+    ...['description', 'action', 'listener_id', 'redirect_pool_id', 'redirect_url', 'redirect_prefix', 'position'],
+    ...['rules', 'redirect_http_code'],
+  ],
+  rule: [...both.filter((name) => name !== 'name'), ...['type', 'compare_type', 'key', 'value', 'invert']],
   stats: ['bytes_in', 'bytes_out', 'active_connections', 'total_connections', 'request_errors'],
 };
 

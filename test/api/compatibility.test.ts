@@ -323,6 +323,20 @@ describe('members', () => {
     const refused = fault(400, 'The load balancer flavor does not allow SR-IOV member ports.');
     expect(await postMember(pool, { request_sriov: true })).toMatchObject(refused);
     expect((await api.done(postMember(pool, { request_sriov: false })))['vnic_type']).toBe('normal');
+    const flavor_id = await api.flavor({ allow_member_sriov: true });
+    const made = {
+      name: 'p',
+      protocol: 'HTTP',
+      lb_algorithm: 'ROUND_ROBIN',
+      members: [{ address: '192.0.2.1', protocol_port: 1, request_sriov: true }],
+    };
+    const fast = await api.loadBalancer({ flavor_id, pools: [made] });
+    expect(fast['pools'][0].members[0].vnic_type).toBe('direct');
+    const member = await api.done(postMember(fast['pools'][0], { request_sriov: true }));
+    expect(member['vnic_type']).toBe('direct');
+    const members = [{ address: '192.0.2.9', protocol_port: 9, request_sriov: true }];
+    expect((await api.put(`pools/${fast['pools'][0].id}/members`, { members })).status).toBe(202);
+    expect(await api.put(`pools/${pool['id']}/members`, { members })).toMatchObject(refused);
   });
 
   it('are not at the metadata service', async () => {

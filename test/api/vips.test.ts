@@ -137,6 +137,16 @@ describe('security groups and QoS', () => {
     const none = { vip_sg_ids: [], vip_qos_policy_id: null };
     expect(await api.done(put({ vip_sg_ids: null, vip_qos_policy_id: null }))).toMatchObject(none);
   });
+
+  it('do not go with an SR-IOV port', async () => {
+    const flavor_id = await api.flavor({ sriov_vip: true });
+    const refused = failure('VIP Security Groups are not allowed with VNIC direct type');
+    expect(await post(four({ flavor_id, vip_sg_ids: [securityGroup] }))).toMatchObject(refused);
+    const lb = await api.done(post(four({ flavor_id })));
+    expect(lb['vip_vnic_type']).toBe('direct');
+    const groups = { loadbalancer: { vip_sg_ids: [securityGroup] } };
+    expect(await api.put(`loadbalancers/${lb['id']}`, groups)).toMatchObject(refused);
+  });
 });
 
 describe('allowed_cidrs', () => {

@@ -10,7 +10,6 @@ import { type Answer, send } from './http.ts';
 import { type TestServices, TurnableClock, testServices } from './services.ts';
 
 export type Attributes = Record<string, unknown>;
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of a resource
 export type Shown = Record<string, any>;
 
 export const project = 'b0b0b0b0b0b04b0b8b0b0b0b0b0b0b0b';
@@ -55,8 +54,8 @@ export class DirectApi {
     return this.#subnets.get(name)!;
   }
 
-  ask(method: string, path: string, body?: unknown): Promise<Answer> {
-    const caller = { project_id: project, roles: ['member', 'reader'] };
+  ask(method: string, path: string, body?: unknown, roles = ['member', 'reader']): Promise<Answer> {
+    const caller = { project_id: project, roles };
     return send(this.#handler, { method, path: `/v2.0/lbaas/${path}`, body, caller });
   }
 
@@ -73,6 +72,15 @@ export class DirectApi {
 
   loadBalancer = (attributes: Attributes = {}) =>
     this.done(this.post('loadbalancers', { loadbalancer: { vip_subnet_id: this.subnet('four'), ...attributes } }));
+  /** A flavor whose profile says that. @returns its id */
+  async flavor(data: Attributes): Promise<string> {
+    const make = (path: string, root: string, body: Attributes) =>
+      this.done(this.ask('POST', path, { [root]: { name: newId(), ...body } }, ['admin']));
+    const flavor_data = JSON.stringify(data);
+    const profile = await make('flavorprofiles', 'flavorprofile', { provider_name: 'amphora', flavor_data });
+    return (await make('flavors', 'flavor', { flavor_profile_id: profile['id'] }))['id'];
+  }
+
   listener = (attributes: Attributes) => this.done(this.post('listeners', { listener: attributes }));
   pool = (attributes: Attributes) =>
     this.done(this.post('pools', { pool: { lb_algorithm: 'ROUND_ROBIN', protocol: 'HTTP', ...attributes } }));

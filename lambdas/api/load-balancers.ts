@@ -25,6 +25,7 @@ import { quotaDefaults, submit } from './http/submit.ts';
 import { type Chosen, chosen, refuseVipNetwork } from './load-balancer-choices.ts';
 import { graphExpanded } from './load-balancer-expanded.ts';
 import { checkAddresses, graphChildren, graphOf, graphQuota } from './load-balancer-graph.ts';
+import { checkVipPolicies, refuseGroupsOnSriov } from './vip-policies.ts';
 
 type Attributes = Created<typeof loadBalancer.attributes>;
 
@@ -69,22 +70,6 @@ function newLoadBalancer(
     lease: null,
     failover_pause: null,
   };
-}
-
-/** Security groups and the QoS policy that the VIP is to have must be there. @throws ApiError 400 */
-async function checkVipPolicies(
-  { services: { network } }: ApiRequest,
-  { vip_sg_ids, vip_qos_policy_id }: Partial<Pick<LoadBalancerRow, 'vip_sg_ids' | 'vip_qos_policy_id'>>,
-): Promise<void> {
-  if (vip_qos_policy_id) await network.checkQosPolicy(vip_qos_policy_id);
-  for (const id of vip_sg_ids ?? []) await network.checkSecurityGroup(id);
-}
-
-/** Packets of such ports pass by security groups. @throws ApiError 400 */
-function refuseGroupsOnSriov({ flavor_data }: Pick<LoadBalancerRow, 'flavor_data'>, groups: readonly string[]): void {
-  if (flavor_data?.sriov_vip && groups.length > 0) {
-    throw invalid('VIP Security Groups are not allowed with VNIC direct type');
-  }
 }
 
 async function create(request: ApiRequest): Promise<ApiResponse> {

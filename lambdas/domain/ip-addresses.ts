@@ -58,9 +58,12 @@ function network(text: string): string | undefined {
 
 /** A CIDR, brought to the network it is in: `10.0.0.1/24` is `10.0.0.0/24`. */
 export const cidr = () =>
-  z.unknown().transform((value, context): string => {
-    const found = typeof value === 'string' ? network(value) : undefined;
-    if (found !== undefined) return found;
-    context.addIssue({ code: 'custom', message: 'Value should be IPv4 or IPv6 CIDR format' });
-    return z.NEVER;
-  });
+  z
+    .unknown()
+    .transform((value, context): string => {
+      const found = typeof value === 'string' ? network(value) : undefined;
+      if (found !== undefined) return found;
+      context.addIssue({ code: 'custom', message: 'Value should be IPv4 or IPv6 CIDR format' });
+      return z.NEVER;
+    })
+    .meta({ type: 'string', description: 'an IP address, with or without the length of a prefix' });

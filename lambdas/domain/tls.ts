@@ -10,11 +10,14 @@ export const tlsVersions = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] a
 const alpnProtocols = ['h2', 'http/1.1', 'http/1.0'];
 
 const alpnProtocol = () =>
-  z.unknown().transform((value, context): string => {
-    if (typeof value === 'string' && alpnProtocols.includes(value)) return value;
-    context.addIssue({ code: 'custom', message: 'Value should be a valid ALPN protocol ID' });
-    return z.NEVER;
-  });
+  z
+    .unknown()
+    .transform((value, context): string => {
+      if (typeof value === 'string' && alpnProtocols.includes(value)) return value;
+      context.addIssue({ code: 'custom', message: 'Value should be a valid ALPN protocol ID' });
+      return z.NEVER;
+    })
+    .meta({ type: 'string', enum: alpnProtocols });
 
 /** The URL of a secret or container of the key manager. */
 export const reference = () => text(255);

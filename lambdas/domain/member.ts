@@ -1,7 +1,9 @@
 // Members: the hosts a pool sends to.
 import { BlockList, isIPv6 } from 'node:net';
 import { boolean, integer, ipAddress, tags, text, uuid } from './attribute-types.ts';
-import { ApiError, invalid } from './errors.ts';
+import { invalidOption, unsupportedOption } from './deployment.ts';
+import { ApiError } from './errors.ts';
+import { versionOf } from './ip-addresses.ts';
 import { type Created, resource } from './resource.ts';
 import { owner, type Row } from './row.ts';
 
@@ -23,6 +25,7 @@ export const member = resource({
     backup: { type: boolean(), on: 'create+update', default: false },
     monitor_port: { type: port(), on: 'create+update' },
     monitor_address: { type: ipAddress(), on: 'create+update' },
+    request_sriov: { type: boolean(), on: 'create', default: false },
     tags: { type: tags(), on: 'create+update', default: [] },
   },
 });
@@ -39,8 +42,19 @@ reservedAddresses.addAddress('fd00:ec2::254', 'ipv6');
 /** By value, not by spelling: `::ffff:169.254.169.254` gets there as well. */
 export function refuseReservedAddress(address: string): void {
   if (reservedAddresses.check(address, isIPv6(address) ? 'ipv6' : 'ipv4'))
-    throw invalid(`Member IP Address must not be one of: ${address}`);
+    throw invalidOption(address, 'member address');
 }
+
+/** Datagrams are passed on with the client's address, so they stay within a family. @throws ApiError 501 */
+export function refuseOtherFamily(address: string, poolProtocol: string, vips: readonly string[]): void {
+  if (poolProtocol !== 'UDP' && poolProtocol !== 'SCTP') return;
+  if (vips.some((vip) => versionOf(vip) === versionOf(address))) return;
+  throw unsupportedOption(
+    `This provider doesn't support mixing IPv4 and IPv6 addresses for its VIP and members in ${poolProtocol} load balancers.`,
+  );
+}
+
+export const sriovRefused = () => new ApiError(400, 'The load balancer flavor does not allow SR-IOV member ports.');
 
 export const memberAddressTaken = (address: string, protocolPort: number) =>
   new ApiError(409, `Another member on this pool is already using ip ${address} on protocol_port ${protocolPort}`);
@@ -63,6 +77,6 @@ export function memberResponse(row: MemberRow) {
     monitor_address: row.monitor_address,
     monitor_port: row.monitor_port,
     tags: row.tags,
-    vnic_type: 'normal',
+    vnic_type: row.request_sriov ? 'direct' : 'normal',
   };
 }

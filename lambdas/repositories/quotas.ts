@@ -64,11 +64,15 @@ export async function resetQuota(store: Store, projectId: string): Promise<boole
 export interface QuotaCost {
   made: QuotaDelta;
   removed?: QuotaDelta;
+  /** Counted, but held against no limit. */
+  unlimited?: readonly QuotaResource[];
 }
 
-const net = ({ made, removed = {} }: QuotaCost): QuotaDelta =>
+const net = ({ made, removed = {}, unlimited = [] }: QuotaCost): QuotaDelta =>
   Object.fromEntries(
-    (Object.entries(made) as [QuotaResource, number][]).map(([name, count]) => [name, count - (removed[name] ?? 0)]),
+    (Object.entries(made) as [QuotaResource, number][])
+      .filter(([name]) => !unlimited.includes(name))
+      .map(([name, count]) => [name, count - (removed[name] ?? 0)]),
   );
 
 /**

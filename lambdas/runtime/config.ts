@@ -40,7 +40,6 @@ const choice = <const T extends string>(standard: NoInfer<T>, options: readonly 
     return found;
   },
 });
-
 export const settings = {
   conflict_policy: choice(
     'queue',
@@ -72,6 +71,16 @@ export const settings = {
   quota_l7policy: number(-1, 'default quota, -1: none'),
   quota_l7rule: number(-1, 'default quota, -1: none'),
   pagination_max_limit: number(1000, 'rows of a list page at most'),
+  allow_tls_terminated_listeners: flag(true, 'whether users may create listeners that end TLS'),
+  allow_prometheus_listeners: flag(true, 'whether users may create listeners of protocol PROMETHEUS'),
+  allow_ping_health_monitors: flag(true, 'whether users may create health monitors of type PING'),
+  udp_connect_min_interval_health_monitor: number(3, 'least delay of UDP-CONNECT health monitors, seconds; -1: none'),
+  tls_cipher_prohibit_list: word('', 'ciphers nobody may use, separated by colons'),
+  minimum_tls_version: choice(
+    '',
+    ['', 'SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'],
+    'oldest version of TLS for listeners and pools',
+  ),
   api_base_uri: word('', 'scheme, host and path before /v2 in the links of lists; empty: as the client wrote it'),
   healthcheck_enabled: flag(false, 'GET /healthcheck is answered, to anybody'),
   policy_file: word('', "path of a JSON file (or the JSON itself) with policies in the place of Octavia's defaults"),

@@ -107,7 +107,7 @@ describe('a dry run', () => {
     const port = { listener: { loadbalancer_id: lb['id'], protocol: 'TCP', protocol_port: 80 } };
     expect(await asked('POST', 'listeners', port)).toEqual([
       409,
-      expect.stringContaining('already using protocol TCP'),
+      expect.stringContaining('already using protocol HTTP'),
     ]);
     expect(await asked('POST', 'listeners', { listener: { colour: 1 } })).toEqual([400, expect.anything()]);
     expect(await asked('DELETE', `pools/${pool['id']}`, undefined, stranger)).toEqual([403, expect.anything()]);

@@ -2,7 +2,7 @@
 // changed, and the answer is what it would have been with the difference it would make to HAProxy's configuration.
 import type { Tree } from '../../domain/tree.ts';
 import { NoopEventDriver } from '../../drivers/events/event-driver.ts';
-import { trialNetwork, unknownAddress } from '../../drivers/network/trial.ts';
+import { trialNetwork, unknownAddresses } from '../../drivers/network/trial.ts';
 import { NoopQueueDriver } from '../../drivers/queue/queue-driver.ts';
 import { TrialTable } from '../../drivers/table/trial.ts';
 import { Unrenderable } from '../../haproxy/config.ts';
@@ -36,10 +36,11 @@ async function effectOn(loadBalancerId: string, services: Services, trial: Trial
   }
 }
 
+const addressNames = /^(vip_.*|ip_address|port_id)$/;
 /** Addresses and ports that only a reservation would tell are null. */
 const withoutUnknown = (body: unknown): unknown =>
   JSON.parse(JSON.stringify(body ?? {}), (name, value) =>
-    name.startsWith('vip_') && (value === unknownAddress || value === '') ? null : value,
+    addressNames.test(name) && (unknownAddresses.includes(value) || value === '') ? null : value,
   );
 
 const loadBalancersOf = (trial: TrialTable): string[] => {

@@ -1,10 +1,22 @@
 // A network to try a load balancer on: subnets and addresses are judged as they are, and nothing is reserved.
 import { conflict, invalid } from '../../domain/errors.ts';
+import type { AdditionalVip } from '../../domain/load-balancer.ts';
 import type { NetworkDriver, Subnet, Vip, VipRequest } from './network-driver.ts';
 import { contains } from './subnets.ts';
 
-/** Stands for the address that only a reservation would tell. */
-export const unknownAddress = '0.0.0.0';
+/** Stand for the address that only a reservation would tell, by family. */
+export const unknownAddresses: readonly string[] = ['0.0.0.0', '::'];
+const unknownIn = (subnet: Subnet | undefined): string => (subnet?.ip_version === 6 ? '::' : '0.0.0.0');
+
+async function additionalVips(network: NetworkDriver, { additional_vips }: VipRequest): Promise<AdditionalVip[]> {
+  return Promise.all(
+    additional_vips.map(async ({ subnet_id, ip_address, port_id }) => ({
+      subnet_id,
+      ip_address: ip_address ?? unknownIn(await network.getSubnet(subnet_id)),
+      port_id: port_id ?? '',
+    })),
+  );
+}
 
 async function subnetOf(network: NetworkDriver, request: VipRequest): Promise<Subnet | undefined> {
   if (request.subnet_id !== null) return network.getSubnet(request.subnet_id);
@@ -23,10 +35,11 @@ async function allocateVip(network: NetworkDriver, request: VipRequest): Promise
   const isTaken = vips.some(({ vip }) => vip.vip_address === address && vip.vip_subnet_id === subnet?.id);
   if (isTaken) throw conflict(`The VIP IP address is already in use: IP address ${address} already allocated.`);
   return {
-    vip_address: address ?? unknownAddress,
+    vip_address: address ?? unknownIn(subnet),
     vip_port_id: request.port_id ?? '',
     vip_subnet_id: subnet?.id ?? '',
     vip_network_id: subnet?.network_id ?? request.network_id ?? '',
+    additional_vips: await additionalVips(network, request),
   };
 }
 
@@ -44,6 +57,8 @@ export function trialNetwork(network: NetworkDriver): NetworkDriver {
     vipOwner: (loadBalancerId, vip) => network.vipOwner(loadBalancerId, vip),
     getSubnet: (id) => network.getSubnet(id),
     listSubnets: () => network.listSubnets(),
+    checkSecurityGroup: (id) => network.checkSecurityGroup(id),
+    checkQosPolicy: (id) => network.checkQosPolicy(id),
     listVips: () => network.listVips(),
   };
 }

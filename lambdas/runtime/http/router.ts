@@ -53,8 +53,6 @@ export function routerOf(routes: Routes): Router {
       let at: Node | undefined = root;
       for (const segment of path.split('/').filter(Boolean)) {
         const literal: Node | undefined = at.literals.get(segment);
-        // No id is that long, and some are too long for a key of the table.
-        if (segment.length > 255) throw new ApiError(404, 'The resource could not be found.', { shape: 'http' });
         if (!literal && at.parameter) params[at.parameter.name] = decoded(segment);
         at = literal ?? at.parameter?.node;
         if (!at) throw new ApiError(404, 'The resource could not be found.', { shape: 'http' });

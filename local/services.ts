@@ -44,7 +44,7 @@ async function processCompute(
 ): Promise<ProcessComputeDriver> {
   return new ProcessComputeDriver({
     state: state.path,
-    agentFile: await bundledAgent(),
+    agentFile: await bundledAgent(state.path),
     agent: {
       client_name: clientName,
       heartbeat_interval_ms: options.config.heartbeat_interval_ms,

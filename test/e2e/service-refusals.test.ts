@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bundledAgent } from '../../local/agent-bundle.ts';
 import { eventually } from '../support/eventually.ts';
 import { LocalService } from '../support/local-service.ts';
 import { answersFrom, request, TestMember } from '../support/traffic.ts';
@@ -17,8 +16,6 @@ let service: LocalService;
 let member: TestMember;
 let web: WebLoadBalancer;
 beforeAll(async () => {
-  // An ordinary user may not write it into a checkout of somebody else's.
-  await bundledAgent();
   service = await LocalService.start(isRoot ? { uid: nobody } : {});
   member = await TestMember.start('member');
 });

@@ -80,6 +80,7 @@ function configOf(values: Record<string, unknown>, compute: string): Config {
     ...defaultConfig,
     ...localTimings,
     spare_amphorae: compute === 'process' ? 1 : 0,
+    amphora_driver: compute === 'process' ? 'https' : 'noop',
   };
   for (const name of Object.keys(settings) as SettingName[]) {
     const text = values[flag(name)];

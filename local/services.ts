@@ -133,7 +133,10 @@ export async function localServices(
     network,
     authority,
     certificates: new LocalCertificates({ table, sealer }),
-    amphora: processes ? new HttpsAmphoraDriver({ authority, clock }) : new NoopAmphoraDriver(),
+    amphora:
+      options.config.amphora_driver === 'https'
+        ? new HttpsAmphoraDriver({ authority, clock })
+        : new NoopAmphoraDriver(),
     events,
     sealer,
     queueServer,

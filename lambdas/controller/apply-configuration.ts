@@ -78,6 +78,8 @@ function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refus
       maxConnectionsDefault,
     });
   } catch (error) {
+    // With nothing behind it, a control plane takes what no HAProxy could be told.
+    if (error instanceof Unrenderable && services.config.amphora_driver === 'noop') return { text: '', origins: [] };
     if (!(error instanceof Unrenderable) || error.resource_id === null || refused.has(error.resource_id)) throw error;
     refused.set(error.resource_id, error.message);
     return undefined;

@@ -1,14 +1,18 @@
 // Size of each Lambda function's bundle, and what a cold start costs on one core: the import, and the first request after it with the
 // sample event, AWS answered for by a server next door that knows of nothing. `node bench/bundles.ts [function ...]`
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { bundle, root, sizesOf } from '../infra/constructs/bundle.ts';
-import { type FunctionName, functionNames, specOf } from '../infra/functions.ts';
+import {
+  type Bundles,
+  bundlesInTemporaryDirectory,
+  type FunctionName,
+  functionNames,
+} from '../test/support/bundles.ts';
 
 const runs = 5;
 const run = promisify(execFile);
@@ -16,10 +20,14 @@ const hasTaskset = spawnSync('taskset', ['-V']).status === 0;
 
 /** Every table is empty, every message taken. */
 const empty = { Items: [], Responses: {}, UnprocessedKeys: {}, MessageId: 'sent', FailedEntryCount: 0, Entries: [] };
-const aws = createServer((request, response) => {
-  request.resume().on('end', () => {
-    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(empty));
-  });
+/** Clients of SQS compare it with what they sent. */
+const digestOf = (body: string) =>
+  createHash('md5')
+    .update(JSON.parse(body).MessageBody ?? '')
+    .digest('hex');
+const aws = createServer(async (request, response) => {
+  const answer = { ...empty, MD5OfMessageBody: digestOf(await text(request)) };
+  response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(answer));
 });
 
 const coldStart = (file: string, event: string) => `
@@ -40,7 +48,7 @@ interface Measured {
 }
 
 async function measure(file: string, name: FunctionName, port: number): Promise<Measured> {
-  const code = coldStart(file, join(root, 'events', `${name}.json`));
+  const code = coldStart(file, join(import.meta.dirname, '..', 'events', `${name}.json`));
   const command = [process.execPath, '--input-type=module', '-e', code];
   const [program, ...given] = hasTaskset ? ['taskset', '-c', '0', ...command] : command;
   const env = {
@@ -59,11 +67,10 @@ async function measure(file: string, name: FunctionName, port: number): Promise<
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
-async function row(name: FunctionName, directory: string, port: number) {
-  const outdir = join(directory, name);
-  const { loadedBytes, totalBytes } = sizesOf(bundle(specOf(name).entry, outdir));
+async function row(name: FunctionName, bundles: Bundles, port: number) {
+  const { file, loadedBytes, totalBytes } = bundles.make(name);
   const measured: Measured[] = [];
-  for (let count = 0; count < runs; count++) measured.push(await measure(join(outdir, 'index.mjs'), name, port));
+  for (let count = 0; count < runs; count++) measured.push(await measure(file, name, port));
   const importMs = Math.round(median(measured.map((one) => one.importMs)));
   const firstMs = Math.round(median(measured.map((one) => one.firstMs)));
   return {
@@ -78,12 +85,12 @@ async function row(name: FunctionName, directory: string, port: number) {
 }
 
 const asked = process.argv.slice(2) as FunctionName[];
-const directory = mkdtempSync(join(tmpdir(), 'octavia-bundles-'));
+const bundles = bundlesInTemporaryDirectory();
 await new Promise<void>((resolve) => aws.listen(0, '127.0.0.1', resolve));
 const { port } = aws.address() as AddressInfo;
 const rows = [];
-for (const name of asked.length > 0 ? asked : functionNames) rows.push(await row(name, directory, port));
+for (const name of asked.length > 0 ? asked : functionNames) rows.push(await row(name, bundles, port));
 aws.close();
-rmSync(directory, { recursive: true, force: true });
+bundles.remove();
 console.table(rows);
 if (!hasTaskset) console.log('taskset is not installed: not held to one core');

@@ -1,5 +1,6 @@
 // One deployment on AWS, as CDK stacks: what lasts, the network, and the control plane.
-import { App, type AppProps, Tags } from 'aws-cdk-lib';
+import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
 import { deploymentOf } from './settings.ts';
 import { ControlPlane } from './stacks/control-plane.ts';
 import { Network } from './stacks/network.ts';
@@ -14,6 +15,8 @@ export interface Stacks {
 
 export function octaviaApp(props: AppProps = {}): Stacks {
   const app = new App(props);
+  // Findings fail the synthesis.
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const deployment = deploymentOf(app.node);
   Tags.of(app).add('octavia-serverless', deployment.name);
   const stateful = new Stateful(app, `${deployment.name}-stateful`, {});

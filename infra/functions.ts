@@ -10,6 +10,8 @@ export interface FunctionSpec {
   table: 'none' | 'read' | 'write';
   /** Seals or opens what lies sealed in the table. */
   seals?: true;
+  /** Has certificates made, or shows the control plane's own. */
+  certifies?: true;
   sends?: readonly QueueName[];
   publishes?: true;
   /** Flows it starts, and may look at under the name it gave them. */
@@ -33,6 +35,7 @@ const apiTimeout = { timeoutSeconds: 29 };
 export const functions = {
   api: { entry: 'api/lambda.ts', ...fast, ...apiTimeout, table: 'write', sends: toTheWorker, publishes: true },
   identity: { entry: 'identity/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
+  network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read' },
   authorizer: { entry: 'authorizer/lambda.ts', ...fast, timeoutSeconds: 10, table: 'read', seals: true },
   'worker-apply': {
     entry: 'worker/lambda-apply.ts',
@@ -40,6 +43,7 @@ export const functions = {
     timeoutSeconds: 50,
     table: 'write',
     seals: true,
+    certifies: true,
     inVpc: true,
   },
   'worker-start': {
@@ -65,7 +69,14 @@ export const functions = {
     sends: toTheWorker,
     publishes: true,
   },
-  'tasks-compute': { entry: 'tasks/lambda-compute.ts', ...small, ...taskTimeout, table: 'write', seals: true },
+  'tasks-compute': {
+    entry: 'tasks/lambda-compute.ts',
+    ...small,
+    ...taskTimeout,
+    table: 'write',
+    seals: true,
+    certifies: true,
+  },
   'tasks-network': { entry: 'tasks/lambda-network.ts', ...small, ...taskTimeout, table: 'write' },
   'tasks-amphora': {
     entry: 'tasks/lambda-amphora.ts',
@@ -73,6 +84,7 @@ export const functions = {
     ...taskTimeout,
     table: 'write',
     seals: true,
+    certifies: true,
     inVpc: true,
   },
   heartbeats: {

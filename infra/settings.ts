@@ -31,6 +31,7 @@ const wired: SettingName[] = [
   'state_machine_prefix',
   'sealing_key',
   'egress',
+  'health_scan_interval_ms',
   'region',
 ];
 
@@ -57,7 +58,9 @@ function settingOf(key: string, value: unknown): [SettingName, string] {
 /** @throws Error that names the context key and what is wrong with it */
 export function deploymentOf(node: Node): Deployment {
   const given = Object.entries(node.getAllContext()).filter(([key]) => key.startsWith(prefix));
-  const keyed: Record<string, unknown> = Object.fromEntries(given.map(([key, value]) => [key.slice(prefix.length), value]));
+  const keyed: Record<string, unknown> = Object.fromEntries(
+    given.map(([key, value]) => [key.slice(prefix.length), value]),
+  );
   const { name = 'octavia', vpc, ...others } = keyed;
   // With the name of a flow and `-` between it makes a name of 80 characters at most.
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(name))

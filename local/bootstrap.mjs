@@ -131,6 +131,8 @@ const child = spawn(node24, [...ours, ...args], {
   cwd: root,
   stdio: 'inherit',
   env: {
+    // What was compiled once is read at the next start, which takes a third less processor time.
+    NODE_COMPILE_CACHE: join(modules, '.cache', 'node'),
     ...process.env,
     PATH: [dirname(node24), join(modules, '.bin'), process.env.PATH].join(delimiter),
     ...(haproxy ? { OCTAVIA_HAPROXY: haproxy } : {}),

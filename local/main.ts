@@ -7,17 +7,15 @@ import { writePrivate } from './state-directory.ts';
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-function stopOnSignal(runtime: Runtime, isJson: boolean): void {
+/** Also while it starts: what it has started by then would be left running. */
+function stopOnSignal(starting: Promise<Runtime>, isJson: boolean): void {
   let isStopping = false;
   const stop = () => {
     // A second Ctrl-C does not wait.
     if (isStopping) process.exit(130);
     isStopping = true;
     if (!isJson) print('\nStopping ...');
-    runtime.stop().then(
-      () => process.exit(0),
-      (error) => fail(error),
-    );
+    starting.then((runtime) => runtime.stop()).then(() => process.exit(0), fail);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
 }
@@ -34,8 +32,9 @@ async function main(): Promise<void> {
   const early: string[] = [];
   let say = (line: string): void => void early.push(line);
   // Whoever reads the lines waits for the first one, which says that it is ready.
-  const runtime = await startRuntime(options, (line) => say(line));
-  stopOnSignal(runtime, options.json);
+  const starting = startRuntime(options, (line) => say(line));
+  stopOnSignal(starting, options.json);
+  const runtime = await starting;
   const { demo_password } = runtime.state.credentials();
   writePrivate(runtime.state.file('clouds.yaml'), cloudsYaml(runtime.ready, demo_password));
   print(

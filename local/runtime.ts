@@ -2,6 +2,7 @@
 import type { Server } from 'node:http';
 import { apiHandler } from '../lambdas/api/handler.ts';
 import { authorizerHandler } from '../lambdas/authorizer/handler.ts';
+import { requestWhatIsPending } from '../lambdas/controller/requests.ts';
 import { computeEventHandler } from '../lambdas/health-manager/compute-event.ts';
 import { heartbeatsHandler } from '../lambdas/health-manager/heartbeats.ts';
 import { scanHandler } from '../lambdas/health-manager/scan.ts';
@@ -9,6 +10,7 @@ import { housekeepingHandler } from '../lambdas/housekeeping/handler.ts';
 import { identityHandler } from '../lambdas/identity/handler.ts';
 import { seedCloud } from '../lambdas/identity/seed.ts';
 import { networkHandler } from '../lambdas/network/handler.ts';
+import { readExpired } from '../lambdas/repositories/trees.ts';
 import { newId } from '../lambdas/runtime/ids.ts';
 import type { SqsHandler } from '../lambdas/runtime/sqs-batch.ts';
 import { applyConfigurationHandler } from '../lambdas/worker/apply-configuration.ts';
@@ -20,6 +22,9 @@ import { EventSource } from './queue/event-source.ts';
 import { every, type Schedule } from './schedule.ts';
 import { type LocalServices, localServices } from './services.ts';
 import { StateDirectory } from './state-directory.ts';
+
+/** Later than every deadline. */
+const endOfTime = Date.parse('9999-12-31');
 
 export interface Ready {
   endpoint: string;
@@ -78,6 +83,15 @@ function schedules(services: LocalServices): Schedule[] {
   return [housekeeping, every(health_scan_interval_ms, scanHandler(services), told('health scan'))];
 }
 
+/**
+ * A kill between a write and its message leaves a load balancer PENDING that nobody was told of. The reconciler finds it by its
+ * deadline; at a start nobody else works, so all are asked for now. What is under way already is not begun twice.
+ */
+async function requestUnfinished(services: LocalServices): Promise<void> {
+  const pending = await readExpired(services.table, endOfTime);
+  for (const row of pending) await requestWhatIsPending(services, row, `-start-${newId()}`);
+}
+
 /** A process that ends is a machine that stopped. */
 function watchProcesses(services: LocalServices): void {
   const handler = computeEventHandler(services);
@@ -114,6 +128,15 @@ async function readyLine(services: LocalServices, state: StateDirectory, endpoin
 export async function startRuntime(options: LocalOptions, print: Print): Promise<Runtime> {
   const state = new StateDirectory(options.state, options.ephemeral);
   state.lock(`port ${options.port}`);
+  try {
+    return await startOn(state, options, print);
+  } catch (error) {
+    state.release();
+    throw error;
+  }
+}
+
+async function startOn(state: StateDirectory, options: LocalOptions, print: Print): Promise<Runtime> {
   const logger = consoleLogger(print, options.json);
   const services = await localServices(options, state, new ConsoleEvents(print, options.json), logger);
   // Before any amphora is started: a service that cannot be leaves none behind.
@@ -129,6 +152,7 @@ export async function startRuntime(options: LocalOptions, print: Print): Promise
     watchProcesses(services);
     for (const source of sources) source.start();
     await services.flows.resume();
+    await requestUnfinished(services);
     timers = schedules(services);
   };
   await begin();

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync, type Metafile } from 'esbuild';
+import type { FunctionSpec } from '../functions.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -12,14 +13,25 @@ export const bundleHandler = 'index.handler';
 const requireForCommonJs =
   "import{createRequire as octaviaBundleCreateRequire}from'node:module';const require=octaviaBundleCreateRequire(import.meta.url);";
 
-/** @param entry under lambdas/ @param outdir is made */
-export function bundle(entry: string, outdir: string): Metafile {
+const driver = (file: string) => join(root, 'lambdas', 'drivers', file);
+
+/** Drivers that are loaded when they are first called. Who has no permission for what one does has no use for its code either. */
+const unusedBy = ({ sends, publishes, starts, describesFlows, certifies }: FunctionSpec): string[] => [
+  ...(sends ? [] : [driver('queue/sqs.ts'), '@aws-sdk/client-sqs']),
+  ...(publishes ? [] : [driver('events/eventbridge.ts'), '@aws-sdk/client-eventbridge']),
+  ...(starts || describesFlows ? [] : [driver('flows/step-functions.ts'), '@aws-sdk/client-sfn']),
+  ...(certifies ? [] : [driver('certificates/local-authority.ts')]),
+];
+
+/** @param outdir is made */
+export function bundle(spec: FunctionSpec, outdir: string): Metafile {
   const { metafile } = buildSync({
     absWorkingDir: root,
-    entryPoints: { index: join(root, 'lambdas', entry) },
+    entryPoints: { index: join(root, 'lambdas', spec.entry) },
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
+    external: unusedBy(spec),
     splitting: true,
     chunkNames: '[name]-[hash]',
     platform: 'node',

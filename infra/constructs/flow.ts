@@ -7,6 +7,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
+import { acknowledgeAnyResource, acknowledgeExecutions } from './acknowledge.ts';
 import { root } from './bundle.ts';
 
 /** Step Functions learns by this rule of its own that a flow it started and waits for has ended. */
@@ -51,6 +52,7 @@ export class Flow extends Construct {
         level: LogLevel.ALL,
       },
     });
+    acknowledgeAnyResource(this.stateMachine, 'Log delivery and traces know no narrower resource');
     for (const { functionArn } of Object.values(functions)) this.#allow(['lambda:InvokeFunction'], functionArn);
     for (const child of Object.values(children)) this.#allowToRun(child);
   }
@@ -66,6 +68,7 @@ export class Flow extends Construct {
     const executions = { service: 'states', resource: 'execution', resourceName: `${stateMachineName}:*`, arnFormat };
     this.#allow(['states:StartExecution'], stateMachine.stateMachineArn);
     this.#allow(['states:DescribeExecution', 'states:StopExecution'], stack.formatArn(executions));
+    acknowledgeExecutions(this.stateMachine, `${stateMachineName}:*`);
     const rule = stack.formatArn({ service: 'events', resource: 'rule', resourceName: syncRule });
     this.#allow(['events:PutTargets', 'events:PutRule', 'events:DescribeRule'], rule);
   }

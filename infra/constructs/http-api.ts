@@ -1,4 +1,4 @@
-// The one HTTP API: Octavia's at the root and the identity service below /identity, everything past the authorizer.
+// The one HTTP API: Octavia's at the root, identity and network below paths of their own, everything past the authorizer.
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
@@ -12,6 +12,7 @@ export interface OctaviaHttpApiProps {
   apiName: string;
   api: IFunction;
   identity: IFunction;
+  network: IFunction;
   authorizer: IFunction;
 }
 
@@ -31,7 +32,7 @@ const accessLogFormat = {
 export class OctaviaHttpApi extends Construct {
   readonly endpoint: string;
 
-  constructor(scope: Construct, { apiName, api, identity, authorizer }: OctaviaHttpApiProps) {
+  constructor(scope: Construct, { apiName, api, identity, network, authorizer }: OctaviaHttpApiProps) {
     super(scope, 'HttpApi');
     // No identity source and no cache: with either, a request without a token would not get as far as an answer of ours.
     const defaultAuthorizer = new HttpLambdaAuthorizer('Authorizer', authorizer, {
@@ -40,15 +41,20 @@ export class OctaviaHttpApi extends Construct {
       resultsCacheTtl: Duration.seconds(0),
     });
     const octavia = new HttpLambdaIntegration('Octavia', api);
-    const keystone = new HttpLambdaIntegration('Identity', identity);
+    const beside = {
+      identity: new HttpLambdaIntegration('Identity', identity),
+      network: new HttpLambdaIntegration('Network', network),
+    };
     const http = new HttpApi(this, 'Api', {
       apiName,
       createDefaultStage: false,
       defaultAuthorizer,
       defaultIntegration: octavia,
     });
-    http.addRoutes({ path: '/identity', methods: [HttpMethod.ANY], integration: keystone });
-    http.addRoutes({ path: '/identity/{proxy+}', methods: [HttpMethod.ANY], integration: keystone });
+    for (const [path, integration] of Object.entries(beside)) {
+      http.addRoutes({ path: `/${path}`, methods: [HttpMethod.ANY], integration });
+      http.addRoutes({ path: `/${path}/{proxy+}`, methods: [HttpMethod.ANY], integration });
+    }
     this.#stage(http);
     this.endpoint = http.apiEndpoint;
   }
@@ -62,6 +68,7 @@ export class OctaviaHttpApi extends Construct {
       httpApi,
       stageName: '$default',
       autoDeploy: true,
+      // A client gone wild must not take all functions the account may run at once, which is 1,000 unless asked for more.
       throttle: { rateLimit: 1_000, burstLimit: 2_000 },
       accessLogSettings: {
         destination: new LogGroupLogDestination(log),

@@ -8,12 +8,24 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
 import type { FunctionSpec } from '../functions.ts';
-import type { Stateful } from '../stacks/stateful.ts';
+import { keySchema, type Stateful } from '../stacks/stateful.ts';
+import { acknowledgeAnyResource } from './acknowledge.ts';
 import { bundle, bundleHandler } from './bundle.ts';
 
 const readActions = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 /** A transaction needs the permission of each of its parts, and no other. */
 const writeActions = ['dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'];
+
+/** What DynamoDB asks for of whoever writes to a table that is encrypted with a key of ours. */
+const tableKeyActions = [
+  'kms:Decrypt',
+  'kms:DescribeKey',
+  'kms:Encrypt',
+  'kms:GenerateDataKey',
+  'kms:GenerateDataKeyWithoutPlaintext',
+  'kms:ReEncryptFrom',
+  'kms:ReEncryptTo',
+];
 
 export interface OctaviaFunctionProps {
   name: string;
@@ -33,9 +45,12 @@ export class OctaviaFunction extends Construct {
 
   constructor(scope: Construct, { name, description, spec, settings, stateful, network }: OctaviaFunctionProps) {
     super(scope, name);
-    this.#logs = new LogGroup(this, 'Log', { retention: RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY });
+    this.#logs = new LogGroup(this, 'Log', {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
     const outdir = join(Stage.of(this)!.outdir, 'bundles', name);
-    bundle(spec.entry, outdir);
+    bundle(spec, outdir);
     this.lambda = new LambdaFunction(this, 'Function', {
       description,
       runtime: Runtime.NODEJS_24_X,
@@ -58,17 +73,23 @@ export class OctaviaFunction extends Construct {
   #role({ inVpc }: FunctionSpec): iam.Role {
     const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
     this.#logs.grantWrite(role);
-    if (inVpc) role.addToPolicy(networkInterfaces());
+    if (inVpc) {
+      role.addToPolicy(networkInterfaces());
+      acknowledgeAnyResource(
+        role,
+        'Lambda asks for these on any network interface before it takes a function into a VPC',
+      );
+    }
     return role;
   }
 
   #grantTable({ table: access }: FunctionSpec, { table, key }: Stateful): void {
     if (access === 'none') return;
     const actions = access === 'read' ? readActions : [...readActions, ...writeActions];
-    const resources = [table.tableArn, `${table.tableArn}/index/*`];
+    const indexArns = keySchema.indexes.map(({ name }) => `${table.tableArn}/index/${name}`);
+    const resources = [table.tableArn, ...indexArns];
     this.lambda.addToRolePolicy(new iam.PolicyStatement({ actions, resources }));
-    if (access === 'read') key.grantDecrypt(this.lambda);
-    else key.grantEncryptDecrypt(this.lambda);
+    key.grant(this.lambda, ...(access === 'read' ? ['kms:Decrypt', 'kms:DescribeKey'] : tableKeyActions));
   }
 
   /**
@@ -81,7 +102,6 @@ export class OctaviaFunction extends Construct {
   }
 }
 
-/** EC2 knows no narrower resource for these; Lambda itself asks for them to put a function into a VPC. */
 const networkInterfaces = () =>
   new iam.PolicyStatement({
     actions: [

@@ -4,6 +4,7 @@ import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { FilterCriteria, FilterRule, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { DynamoEventSource, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { FunctionName, QueueName } from '../functions.ts';
+import { acknowledgeAnyResource } from './acknowledge.ts';
 import type { QueueWithDeadLetters } from './dead-letter-queue.ts';
 
 /** Start of the keys of what functions inside the VPC leave to be sent on. */
@@ -29,6 +30,7 @@ export function addEventSources(
     }),
   );
   lambdaOf('worker-relay').addEventSource(outboxSource(table));
+  acknowledgeAnyResource(lambdaOf('worker-relay').role!, 'Streams are listed for the whole account or not at all');
 }
 
 /** Lambda reads the stream for nothing; only what lies in the outbox calls the function. */

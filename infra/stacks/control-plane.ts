@@ -4,6 +4,7 @@ import { EventBus } from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
+import { acknowledgeExecutions } from '../constructs/acknowledge.ts';
 import { QueueWithDeadLetters } from '../constructs/dead-letter-queue.ts';
 import { makeFlows } from '../constructs/flows.ts';
 import { OctaviaHttpApi } from '../constructs/http-api.ts';
@@ -44,6 +45,7 @@ export class ControlPlane extends Stack {
       apiName: deployment.name,
       api: lambdaOf('api'),
       identity: lambdaOf('identity'),
+      network: lambdaOf('network'),
       authorizer: lambdaOf('authorizer'),
     });
     new CfnOutput(this, 'Endpoint', { value: http.endpoint, description: 'The load balancer API' });
@@ -81,12 +83,16 @@ export class ControlPlane extends Stack {
     for (const queue of spec.sends ?? []) this.#queues[queue].queue.grantSendMessages(made.lambda);
     if (spec.publishes) this.#bus.grantPutEventsTo(made.lambda);
     for (const flow of spec.starts ?? []) {
-      made.lambda.addToRolePolicy(this.#mayOnFlows(['states:StartExecution'], 'stateMachine', flow));
-      made.lambda.addToRolePolicy(this.#mayOnFlows(['states:DescribeExecution'], 'execution', `${flow}:*`));
+      made.lambda.addToRolePolicy(this.#mayOnFlows('states:StartExecution', 'stateMachine', flow));
+      this.#letDescribe(made, `${flow}:*`);
     }
-    if (spec.describesFlows)
-      made.lambda.addToRolePolicy(this.#mayOnFlows(['states:DescribeExecution'], 'execution', '*'));
+    if (spec.describesFlows) this.#letDescribe(made, '*');
     return made;
+  }
+
+  #letDescribe({ lambda }: OctaviaFunction, executions: string): void {
+    lambda.addToRolePolicy(this.#mayOnFlows('states:DescribeExecution', 'execution', executions));
+    acknowledgeExecutions(lambda.role!, `${this.#props.deployment.name}-${executions}`);
   }
 
   /** By name, as the flows are made of the functions and not the other way round. */
@@ -95,8 +101,8 @@ export class ControlPlane extends Stack {
     return this.formatArn({ service: 'states', resource, resourceName, arnFormat: ArnFormat.COLON_RESOURCE_NAME });
   }
 
-  #mayOnFlows(actions: string[], resource: 'stateMachine' | 'execution', flow: string): iam.PolicyStatement {
-    return new iam.PolicyStatement({ actions, resources: [this.#flowArn(resource, flow)] });
+  #mayOnFlows(action: string, resource: 'stateMachine' | 'execution', flow: string): iam.PolicyStatement {
+    return new iam.PolicyStatement({ actions: [action], resources: [this.#flowArn(resource, flow)] });
   }
 
   #settingsOf(name: FunctionName): Partial<Record<SettingName, string>> {

@@ -2,6 +2,7 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
+import { acknowledgeRule } from '../constructs/acknowledge.ts';
 import type { GivenVpc } from '../settings.ts';
 
 export interface NetworkProps extends StackProps {
@@ -39,9 +40,10 @@ export class Network extends Stack {
   }
 
   #newVpc(): ec2.Vpc {
-    return new ec2.Vpc(this, 'Vpc', {
+    const vpc = new ec2.Vpc(this, 'Vpc', {
       maxAzs: 2,
       natGateways: 0,
+      // Closing the default group takes a function of CDK's own, and nothing is ever put into that group.
       restrictDefaultSecurityGroup: false,
       subnetConfiguration: [{ name: 'control', subnetType: ec2.SubnetType.PRIVATE_ISOLATED, cidrMask: 24 }],
       gatewayEndpoints: {
@@ -49,5 +51,11 @@ export class Network extends Stack {
         S3: { service: ec2.GatewayVpcEndpointAwsService.S3 },
       },
     });
+    acknowledgeRule(
+      vpc,
+      'VPC7',
+      'Nothing in it is reached from outside, and flow logs cost more than the control plane',
+    );
+    return vpc;
   }
 }

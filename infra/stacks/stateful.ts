@@ -4,6 +4,7 @@ import { AttributeType, BillingMode, StreamViewType, Table, TableEncryption } fr
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
+import { acknowledgeRule } from '../constructs/acknowledge.ts';
 
 /** The same as lambdas/drivers/table/definition.ts, which a test compares it with: infra imports no code of the functions. */
 export const keySchema = {
@@ -25,16 +26,21 @@ export class Stateful extends Stack {
 
   constructor(scope: Construct, id: string, props: StackProps) {
     super(scope, id, { ...props, terminationProtection: true });
-    const removalPolicy = RemovalPolicy.RETAIN;
-    this.key = new Key(this, 'Key', { enableKeyRotation: true, removalPolicy });
+    this.key = new Key(this, 'Key', { enableKeyRotation: true, removalPolicy: RemovalPolicy.RETAIN });
     this.table = this.#makeTable();
-    this.sealingKey = new Secret(this, 'SealingKey', {
+    this.sealingKey = this.#makeSealingKey();
+  }
+
+  #makeSealingKey(): Secret {
+    const secret = new Secret(this, 'SealingKey', {
       description: 'What lies sealed in the table is lost with it',
       encryptionKey: this.key,
-      removalPolicy,
+      removalPolicy: RemovalPolicy.RETAIN,
       // 64 of 62 kinds of characters are 381 random bits, more than the 256 of the key made of them.
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
     });
+    acknowledgeRule(secret, 'SMG4', 'What is sealed with a key can only be opened with that key');
+    return secret;
   }
 
   #makeTable(): Table {

@@ -124,7 +124,9 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
     const child = listenerIn(skeleton, id);
     refuseWhileDeleting('Listener', child.row);
     // The port is free from now on: a listener that takes it is applied after this one is gone.
-    return { remove: [child], releases: [portClaim(child.row).key] };
+    // So is the way for a deletion of the load balancer, which must have no children.
+    const listener_ids = skeleton.loadBalancer.listener_ids.filter((one) => one !== id);
+    return { remove: [child], releases: [portClaim(child.row).key], loadBalancer: { listener_ids } };
   });
   return { status: 204 };
 }

@@ -1,6 +1,6 @@
 // A load balancer created with everything below it in one call.
 
-import { ApiError, conflict, invalid } from '../domain/errors.ts';
+import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
 import type { HealthMonitorRow } from '../domain/health-monitor.ts';
 import { healthMonitorResponse } from '../domain/health-monitor.ts';
 import type { ListenerRow } from '../domain/listener.ts';
@@ -100,11 +100,14 @@ export async function graphOf(
     const attributes = parseCreate(listener, { ...given, loadbalancer_id: loadBalancer.id });
     if (attributes.l7policies.length > 0)
       throw new ApiError(501, "Provider 'amphora' does not support a requested option: l7policies");
+    // A load balancer that is not there yet has no pool that could have an id.
+    if (attributes.default_pool_id !== null) throw notFound('Pool', attributes.default_pool_id);
     const row = newListener(attributes, loadBalancer, newId(), clock.now());
     const asked = given['default_pool'] as Given | null | undefined;
     if (!asked) return row;
-    const used = byGiven.get(asked) ?? byName.get(String(asked['name']));
-    if (used === undefined) throw invalid(`Pool '${asked['name']}' was referenced but no full definition was found.`);
+    const name = typeof asked['name'] === 'string' ? asked['name'] : '';
+    const used = byGiven.get(asked) ?? byName.get(name);
+    if (used === undefined) throw invalid(`Pool '${name}' was referenced but no full definition was found.`);
     refuseMismatch(row.protocol, used.row.protocol);
     return { ...row, default_pool_id: used.row.id };
   });

@@ -96,8 +96,8 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   try {
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
-    // Nothing knows of the address but this request; the sweep finds it should this fail too.
-    await services.network.releaseVip(id, vip);
+    // Without an answer of the table it may have been written all the same. The sweep finds the address should this fail too.
+    if ((await readLoadBalancer(services.table, id)) === undefined) await services.network.releaseVip(id, vip);
     throw error;
   }
   await Promise.all([
@@ -157,11 +157,14 @@ async function requestWhole(
   judge: (row: LoadBalancerRow) => void,
 ): Promise<void> {
   const { services } = request;
-  const operation = operationOf(kind, services.newId(), services.clock.now(), services.config.operation_timeout_ms);
+  const of = (needed: 'create' | 'delete' | 'failover') =>
+    operationOf(needed, services.newId(), services.clock.now(), services.config.operation_timeout_ms);
   const to = kind === 'delete' ? ('PENDING_DELETE' as const) : ('PENDING_UPDATE' as const);
   const change = await changeLoadBalancer(services, id, (row) => {
     judge(row);
-    return { provisioning_status: to, operation };
+    // Where there is nothing to be replaced, all has to be built.
+    const isBare = kind === 'failover' && row.amphora_ids.length === 0;
+    return { provisioning_status: to, operation: of(isBare ? 'create' : kind) };
   });
   if (change === undefined) throw notFound('Load Balancer', id);
   const { before, after } = change;
@@ -188,7 +191,9 @@ async function failover(request: ApiRequest): Promise<ApiResponse> {
   const row = await found(request);
   await requestWhole(request, row.id, 'failover', (now) => {
     const isQueued = now.operation?.kind === 'update' && request.services.config.conflict_policy === 'queue';
-    if (now.provisioning_status !== 'ACTIVE' && now.provisioning_status !== 'ERROR' && !isQueued) throw busy(now);
+    const isHalfGone = now.provisioning_status === 'ERROR' && now.failed === 'delete';
+    const isSettled = now.provisioning_status === 'ACTIVE' || now.provisioning_status === 'ERROR';
+    if (isHalfGone || (!isSettled && !isQueued)) throw busy(now);
   });
   return { status: 202 };
 }

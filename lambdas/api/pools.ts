@@ -144,7 +144,8 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
     refuseWhileDeleting('Pool', child.row);
     refusePoolInUse(skeleton, id);
     const touch = touchedListeners(skeleton, id).map((one) => ({ ...one, set: { default_pool_id: null } }));
-    return { remove: [child], touch };
+    const pool_ids = skeleton.loadBalancer.pool_ids.filter((one) => one !== id);
+    return { remove: [child], touch, loadBalancer: { pool_ids } };
   });
   return { status: 204 };
 }

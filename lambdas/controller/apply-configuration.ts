@@ -19,11 +19,20 @@ export interface Applied {
   refused: Map<string, string>;
 }
 
+/** Written itself, and not only beside something else. Without last_good it was in ERROR from the start. */
+const hasOwnChange = ({ provisioning_status, last_good }: ChildRow): boolean =>
+  provisioning_status === 'PENDING_CREATE' ||
+  (provisioning_status === 'PENDING_UPDATE' && (last_good === undefined || Object.keys(last_good).length > 0));
+
 /** The tree with what was refused marked so: it is rendered as it was before, or not at all. */
 function withRefused(tree: Tree, refused: Map<string, string>): Tree {
   if (refused.size === 0) return tree;
   const mark = <R extends ChildRow>(rows: R[]): R[] =>
-    rows.map((row) => (refused.has(row.id) ? { ...row, provisioning_status: 'ERROR' } : row));
+    rows.map((row) => {
+      if (!refused.has(row.id)) return row;
+      // Whoever is refused as it was before any change has nothing to go back to either.
+      return { ...row, provisioning_status: 'ERROR', last_good: hasOwnChange(row) ? row.last_good : undefined };
+    });
   return {
     ...tree,
     listeners: mark(tree.listeners),
@@ -34,10 +43,6 @@ function withRefused(tree: Tree, refused: Map<string, string>): Tree {
     members: mark(tree.members),
   };
 }
-
-const hasOwnChange = (row: ChildRow): boolean =>
-  row.provisioning_status === 'PENDING_CREATE' ||
-  (row.provisioning_status === 'PENDING_UPDATE' && row.last_good !== undefined);
 
 /**
  * Whom a refusal is put down to: the resources of the lines named; when none is named, everything that is new.

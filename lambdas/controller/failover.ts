@@ -12,7 +12,7 @@ import { requestOperation } from './requests.ts';
 function takesFailover(row: LoadBalancerRow, amphoraId: string, now: number): boolean {
   if (!row.amphora_ids.includes(amphoraId)) return false;
   if (row.lease !== null && row.lease.until > now) return false;
-  if (row.provisioning_status === 'PENDING_DELETE') return false;
+  if (row.provisioning_status === 'PENDING_DELETE' || row.failed === 'delete') return false;
   if ((row.failover_pause?.until ?? 0) > now) return false;
   return row.operation === null || row.operation.kind === 'update';
 }

@@ -16,6 +16,8 @@ async function sent(services: Requester, what: string, send: Promise<void>): Pro
 export interface ApplyMessage {
   load_balancer_id: string;
   generation: number;
+  /** An amphora lost it after it was applied. */
+  is_lost?: true;
 }
 
 export interface OperationMessage {
@@ -30,6 +32,18 @@ export function requestApply(services: Requester, { id, generation, operation }:
   return sent(
     services,
     'configuration to apply',
+    services.queue.send('work', { group: id, deduplication, body: { ...body } }),
+  );
+}
+
+/** The generation that was applied, for an amphora that does not have it any more. @param sign distinguishes what told of it */
+export function requestApplyAgain(services: Requester, row: LoadBalancerRow, sign: string): Promise<void> {
+  const { id, generation } = row;
+  const body: ApplyMessage = { load_balancer_id: id, generation, is_lost: true };
+  const deduplication = `${id}-${generation}-lost-${sign}`;
+  return sent(
+    services,
+    'configuration that was lost',
     services.queue.send('work', { group: id, deduplication, body: { ...body } }),
   );
 }

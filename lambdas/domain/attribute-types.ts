@@ -42,7 +42,7 @@ const falseWords = new Set(['f', 'false', 'n', 'no', 'off', '0']);
 export const boolean = () =>
   z.unknown().transform((value, context): boolean => {
     if (typeof value === 'boolean') return value;
-    const word = String(value).trim().toLowerCase();
+    const word = typeof value === 'string' || typeof value === 'number' ? String(value).trim().toLowerCase() : '';
     if (trueWords.has(word)) return true;
     if (falseWords.has(word)) return false;
     return refused(context, 'Value not an unambiguous boolean');
@@ -54,10 +54,11 @@ export const oneOf = <const T extends string>(...allowed: T[]) =>
     return found ?? refused(context, `Value should be one of: ${allowed.join(', ')}`);
   });
 
-/** Like `oneOf` for numbers, which may come as strings. */
+/** Like `oneOf` for numbers, which may come as strings, `"1.0"` for one. */
 export const oneOfNumbers = (...allowed: number[]) =>
   z.unknown().transform((value, context): number => {
-    const found = allowed.find((one) => String(one) === String(value));
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    const found = allowed.find((one) => one === number);
     return found ?? refused(context, `Value should be one of: ${allowed.join(', ')}`);
   });
 
@@ -94,7 +95,12 @@ export const listOf = <T>(element: z.ZodType<T>) =>
     });
   });
 
-export const tags = () => listOf(text(255));
+/** A row holds its tags twice while a change of them is pending, in 400 KB with everything else. Octavia has no limit here. */
+const tagsAtMost = 128;
+export const tags = () =>
+  listOf(text(255)).transform((list, context) =>
+    list.length > tagsAtMost ? refused(context, `Value should have at most ${tagsAtMost} elements`) : list,
+  );
 
 /** Any object; what is in it is judged by the resource it stands for. */
 export const nested = () =>

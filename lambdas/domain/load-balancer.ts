@@ -52,6 +52,8 @@ export interface Lease {
 /** An amphora on its way to a load balancer: recorded before it is made, so that whatever was made can be found and undone. */
 export interface Candidate {
   operation_id: string;
+  /** The attempt it was planned by: a later one makes its own, as this one may still be undoing what it made. */
+  execution: string;
   role: AmphoraRole;
   amphora_id: string;
   is_spare: boolean;
@@ -92,6 +94,8 @@ export interface LoadBalancerRow
   lease: Lease | null;
   /** After a failover that failed, the next is not tried before; each failure doubles the pause. */
   failover_pause: FailoverPause | null;
+  /** What could not be done and so ended it in ERROR. */
+  failed?: OperationKind | null;
   /** Large batches that were accepted and are being written, oldest first. */
   intents: string[];
 }

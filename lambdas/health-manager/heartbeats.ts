@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { announceOperatingStatuses } from '../controller/announce.ts';
-import { requestApply } from '../controller/requests.ts';
+import { requestApplyAgain } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import { operatingStatusChanges } from '../domain/operating-status.ts';
@@ -31,6 +31,12 @@ function genuine(services: Services, amphora: AmphoraRow, signed: SignedHeartbea
   return own.filter((one) => one.id === amphora.id).toSorted((a, b) => (sequenceOf(a) < sequenceOf(b) ? -1 : 1));
 }
 
+/** Those that were not taken in before, each once: the queue may hand one over twice, in one batch too. */
+function freshOf(heartbeats: Heartbeat[], taken: string): Heartbeat[] {
+  const bySequence = new Map(heartbeats.map((one) => [sequenceOf(one), one]));
+  return [...bySequence].filter(([sequence]) => sequence > taken).map(([, one]) => one);
+}
+
 /**
  * Takes in one amphora's heartbeats of a batch. Those older than one taken in before count for nothing: they came twice.
  */
@@ -40,7 +46,7 @@ async function takeIn(
   health: HealthRow | undefined,
   heartbeats: Heartbeat[],
 ): Promise<void> {
-  const fresh = heartbeats.filter((one) => sequenceOf(one) > (health?.sequence ?? ''));
+  const fresh = freshOf(heartbeats, health?.sequence ?? '');
   const newest = newestOf(fresh);
   if (newest === undefined) return;
   const isTaken = await recordSign(services, {
@@ -74,10 +80,9 @@ async function rollUp(services: Services, amphora: AmphoraRow, heartbeat: Heartb
   const { provisioning_status, applied_generation, generation } = tree.loadBalancer;
   const isSettled = provisioning_status === 'ACTIVE' && heartbeat.generation === applied_generation;
   await noteRollUp(services, amphora.id, isSettled ? digest : '');
-  const isOutdated =
-    provisioning_status === 'ACTIVE' && heartbeat.generation !== null && heartbeat.generation < generation;
-  // Whoever runs an older configuration than was committed lost it: it is pushed again.
-  if (isOutdated) await requestApply(services, tree.loadBalancer);
+  const isOutdated = provisioning_status === 'ACTIVE' && (heartbeat.generation ?? 0) < generation;
+  // Whoever runs an older configuration than was committed, or none, lost it: it is pushed again.
+  if (isOutdated) await requestApplyAgain(services, tree.loadBalancer, sequenceOf(heartbeat));
 }
 
 async function takeInBatch(services: Services, signed: SignedHeartbeat[]): Promise<void> {

@@ -5,9 +5,19 @@ import { reconcile } from './reconcile.ts';
 import { keepSpares } from './spares.ts';
 import { sweepOrphans } from './sweep.ts';
 
-export const housekeepingHandler = (services: Services) => async () => ({
-  reconciled: await reconcile(services),
-  spares_started: await keepSpares(services),
-  swept: await sweepOrphans(services),
-  purged: await purgeDeleted(services),
-});
+const parts = { reconciled: reconcile, spares_started: keepSpares, swept: sweepOrphans, purged: purgeDeleted };
+
+/** One part that fails keeps no other from its work. */
+export const housekeepingHandler = (services: Services) => async () => {
+  const done: Record<string, unknown> = {};
+  const failures: unknown[] = [];
+  for (const [name, part] of Object.entries(parts)) {
+    try {
+      done[name] = await part(services);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `housekeeping failed in ${failures.length} of its parts`);
+  return done;
+};

@@ -1,5 +1,5 @@
 // The body of a login: what Keystone's auth schema asks for, as far as the methods password and token need it.
-import { z } from 'zod';
+import * as z from 'zod';
 import { ApiError } from '../domain/errors.ts';
 
 const text = z.string().max(255);

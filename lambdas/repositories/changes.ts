@@ -9,7 +9,7 @@ import { timestamp } from '../domain/time.ts';
 import type { Child, ChildRow, Skeleton } from '../domain/tree.ts';
 import { type Item, type Key, limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
-import { helpWithIntents, putIntentAside, writeOutIntents } from './intents.ts';
+import { beginWritingOut, helpWithIntents, putIntentAside } from './intents.ts';
 import { childKey, listed, pointerKey } from './keys.ts';
 import { loadBalancerUpdate, operationOf } from './load-balancers.ts';
 import { type QuotaCost, quotaTaken } from './quotas.ts';
@@ -81,11 +81,14 @@ export function createOperations(child: Child): Operation[] {
   ];
 }
 
-/** What the amphorae had, kept for the case that they refuse the new: only a row they have as it is knows that. */
+/**
+ * What the amphorae had, kept for the case that they refuse the new; undefined for a row that was never in force. Attributes an
+ * earlier change has kept were in force, what the row says of them now was not; of all others the row still says what is.
+ */
 function lastGood(row: ChildRow, set: Record<string, unknown>): Record<string, unknown> | undefined {
-  if (row.provisioning_status !== 'ACTIVE') return row.last_good;
+  if (row.provisioning_status !== 'ACTIVE' && row.last_good === undefined) return undefined;
   const before = row as unknown as Record<string, unknown>;
-  return Object.fromEntries(Object.keys(set).map((name) => [name, before[name] ?? null]));
+  return { ...Object.fromEntries(Object.keys(set).map((name) => [name, before[name] ?? null])), ...row.last_good };
 }
 
 /** A row that was never in force stays PENDING_CREATE however often it is changed before. */
@@ -152,7 +155,9 @@ class Writing {
     // What is in ERROR is healed by a write of its own, not by one beside it.
     const status = isSettled ? {} : { provisioning_status: updatedStatus(child.row), generation: this.#generation };
     if (isSettled && Object.keys(references).length === 0) return;
-    const set = { ...references, ...status };
+    // Nothing of its own is changed, but a later change has to know that it is in force as it is.
+    const last_good = lastGood(child.row, {});
+    const set = { ...references, ...status, ...(isSettled || last_good === undefined ? {} : { last_good }) };
     this.operations.push({ kind: 'update', key: childKey(child), set, when: { exists: true } });
     this.#note(child, { ...child.row, ...set } as ChildRow);
   }
@@ -170,14 +175,21 @@ class Writing {
 
 const acceptsWrites = (row: LoadBalancerRow, policy: ChangePolicy): boolean => {
   if (row.provisioning_status === 'PENDING_DELETE' || row.provisioning_status === 'DELETED') return false;
+  // What is half gone is only to be deleted again.
+  if (row.provisioning_status === 'ERROR' && row.failed === 'delete') return false;
   return policy.conflict_policy === 'queue' || row.provisioning_status === 'ACTIVE';
 };
 
 export const immutable = (id: string) => conflict(`Load Balancer ${id} is immutable and cannot be updated.`);
 
-/** A load balancer without amphorae has to be built before anything can be in force on it. */
-const neededOperation = (row: LoadBalancerRow) =>
-  row.amphora_ids.length === 0 ? ('create' as const) : ('update' as const);
+/**
+ * A load balancer without amphorae has to be built before anything can be in force on it; and one whose failover failed may have
+ * amphorae that lost the VIP, which no configuration brings back.
+ */
+function neededOperation(row: LoadBalancerRow): 'create' | 'failover' | 'update' {
+  if (row.amphora_ids.length === 0) return 'create';
+  return row.provisioning_status === 'ERROR' && row.failed === 'failover' ? 'failover' : 'update';
+}
 
 function collect(change: TreeChange, generation: number, now: string): Writing {
   const writing = new Writing(generation, now);
@@ -259,6 +271,6 @@ export async function changeTree(
       transitions: [...transitions, ...writing.transitions],
     };
   });
-  if (isLarge) await writeOutIntents(store, loadBalancerId);
+  if (isLarge) await beginWritingOut(store, loadBalancerId);
   return done;
 }

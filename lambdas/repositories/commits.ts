@@ -135,6 +135,7 @@ function caughtUp(
     provisioning_status: 'ACTIVE',
     operation: null,
     failover_pause: null,
+    failed: null,
     reason: '',
     updated_at: isCreated ? row.updated_at : timestamp(now),
   };
@@ -258,6 +259,9 @@ export async function commitFailed(
       provisioning_status: 'ERROR',
       operation: null,
       lease: null,
+      // What a revert could not undo belongs to nobody from here on, and is swept.
+      candidates: [],
+      failed: row.operation?.kind ?? null,
       reason,
       updated_at: timestamp(now),
       ...(isFailover ? { failover_pause: longerPause(row.failover_pause, now) } : {}),

@@ -9,7 +9,7 @@ import type { Child } from '../domain/tree.ts';
 import { limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { accepted, createOperations } from './changes.ts';
 import { RowChanged, untilWon } from './contention.ts';
-import { putIntentAside, writeOutIntents } from './intents.ts';
+import { beginWritingOut, putIntentAside } from './intents.ts';
 import { addressKey, portKey } from './keys.ts';
 import { newLoadBalancerItem } from './load-balancers.ts';
 import { quotaTaken } from './quotas.ts';
@@ -54,7 +54,7 @@ export async function createLoadBalancer(
       throw refusalOf(error, delta);
     }
   });
-  if (isLarge) await writeOutIntents(store, row.id);
+  if (isLarge) await beginWritingOut(store, row.id);
 }
 
 /** The counter moved between the look and the write: the next look tells whether the limit is met. */

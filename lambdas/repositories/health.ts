@@ -40,7 +40,7 @@ export async function readAllHealth(table: Table): Promise<HealthRow[]> {
 
 /**
  * Takes in a heartbeat once.
- * @returns false when it is older than one taken in before, or the same
+ * @returns false when it is older than one taken in before, or the same, or the amphora is not expected (any more)
  */
 export async function recordSign(store: Store, { row, counted }: Sign): Promise<boolean> {
   const key = healthKey(row.amphora_id);
@@ -54,7 +54,7 @@ export async function recordSign(store: Store, { row, counted }: Sign): Promise<
     if (!isConditionFailed(error)) throw error;
   }
   try {
-    await store.table.transact([{ ...update, when: { missing: ['sequence'] } }]);
+    await store.table.transact([{ ...update, when: { exists: true, missing: ['sequence'] } }]);
     return true;
   } catch (error) {
     if (isConditionFailed(error)) return false;

@@ -8,15 +8,15 @@ import { loadBalancerUpdate, transactWithLoadBalancer } from './load-balancers.t
 import type { Store } from './store.ts';
 import { readLoadBalancer } from './trees.ts';
 
-/** Half of what an item may have, as text is counted in bytes and operations are not split. */
-const chunkCharacters = 180_000;
+/** Half of what an item may have, as operations are not split. */
+const chunkBytes = 180_000;
 
 function chunks(operations: Operation[]): Operation[][] {
   const made: Operation[][] = [];
   let size = Number.POSITIVE_INFINITY;
   for (const operation of operations) {
-    const length = JSON.stringify(operation).length;
-    if (size + length > chunkCharacters) {
+    const length = Buffer.byteLength(JSON.stringify(operation));
+    if (size + length > chunkBytes) {
       made.push([]);
       size = 0;
     }
@@ -81,6 +81,14 @@ export async function writeOutIntents(store: Store, loadBalancerId: string): Pro
     const row = await readLoadBalancer(store.table, loadBalancerId);
     for (const intent of row?.intents ?? []) await writeOut(store, row!, intent);
   });
+}
+
+/**
+ * Right after a change was accepted. It stands whatever happens now: should the writing out fail, it is as if this process had
+ * died, and whoever comes next does it.
+ */
+export async function beginWritingOut(store: Store, loadBalancerId: string): Promise<void> {
+  await writeOutIntents(store, loadBalancerId).catch(() => undefined);
 }
 
 /** Before a row of the tree is judged: true when there was something to write out, so that it must be read again. */

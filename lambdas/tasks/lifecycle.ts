@@ -9,6 +9,7 @@ import { TransactionCancelled } from '../drivers/table/table.ts';
 import { claimOperation, readAmphora, readAmphorae, readSpares, setAmphora } from '../repositories/amphorae.ts';
 import { commitApplied, commitDeleted, commitFailed } from '../repositories/commits.ts';
 import { expectSigns, noteRollUp } from '../repositories/health.ts';
+import { writeOutIntents } from '../repositories/intents.ts';
 import { changeLoadBalancer } from '../repositories/load-balancers.ts';
 import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
@@ -31,30 +32,39 @@ function held(row: LoadBalancerRow | undefined, { load_balancer_id, execution }:
 const owned = async (services: Services, input: OfOperation): Promise<LoadBalancerRow> =>
   held(await readLoadBalancer(services.table, input.load_balancer_id), input);
 
-/** Writes down which amphorae are to be made, before any is; again: the same ones. */
-async function planned(services: Services, input: OfOperation, roles: AmphoraRole[]): Promise<Candidate[]> {
+/**
+ * Writes down which amphorae are to be made, before any is; again: the same ones.
+ * @param besides what else becomes of the load balancer's row then
+ */
+async function planned(
+  services: Services,
+  input: OfOperation,
+  roles: AmphoraRole[],
+  besides: Partial<LoadBalancerRow> = {},
+): Promise<Candidate[]> {
   const ids = roles.map(() => services.newId());
   let candidates: Candidate[] = [];
   await changeLoadBalancer(services, input.load_balancer_id, (row) => {
-    const mine = held(row, input).candidates.filter(
-      (one) => one.operation_id === input.operation_id && roles.includes(one.role),
-    );
-    candidates = mine;
-    if (mine.length === roles.length) return undefined;
+    const mine = held(row, input).candidates.filter((one) => one.execution === input.execution);
+    candidates = mine.filter((one) => roles.includes(one.role));
+    if (candidates.length === roles.length) return undefined;
     candidates = roles.map((role, index) => ({
       operation_id: input.operation_id,
+      execution: input.execution,
       role,
       amphora_id: ids[index]!,
       is_spare: false,
     }));
-    return { candidates: [...row.candidates.filter((one) => !roles.includes(one.role)), ...candidates] };
+    // Those of an earlier attempt belong to nobody from here on, and are swept.
+    return { ...besides, candidates: [...mine.filter((one) => !roles.includes(one.role)), ...candidates] };
   });
   return candidates;
 }
 
 const PlanAmphorae: Task<OfOperation> = async (services, input) => {
   const row = await owned(services, input);
-  return { amphorae: await planned(services, input, rolesOf(row.topology)) };
+  // An earlier attempt may have died between handing its amphorae over and its end: this one makes all anew.
+  return { amphorae: await planned(services, input, rolesOf(row.topology), { amphora_ids: [] }) };
 };
 
 /** Which amphorae are replaced, the standby first: service hangs on the other meanwhile. */
@@ -111,12 +121,18 @@ const FinalizeAmphora: Task<{
   role?: AmphoraRole | null;
 }> = async (services, { amphora_id, load_balancer_id = null, role = null }) => {
   const status = load_balancer_id === null ? 'READY' : 'ALLOCATED';
-  await setAmphora(
+  const isFinal = await setAmphora(
     services,
     amphora_id,
     { status, load_balancer_id, role },
     { oneOf: { status: ['BOOTING', status] } },
   );
+  if (!isFinal) {
+    const row = await readAmphora(services.table, amphora_id);
+    // Run again, and the spare was claimed in between.
+    if (row?.status === 'ALLOCATED') return;
+    throw new Superseded(`amphora ${amphora_id} is given up by now`);
+  }
   await expectSigns(services, amphora_id, load_balancer_id);
 };
 
@@ -170,6 +186,8 @@ async function letGo(services: Services, { load_balancer_id, execution }: OfOper
 }
 
 const RemoveLoadBalancer: Task<OfOperation> = async (services, input) => {
+  // What was accepted and is not written yet has taken its quota: it is given back with the row.
+  await writeOutIntents(services, input.load_balancer_id);
   const tree = await readTree(services.table, input.load_balancer_id);
   if (tree === undefined) return;
   await announceTransitions(services, tree.loadBalancer, await commitDeleted(services, tree));
@@ -181,10 +199,11 @@ interface FlowError {
   Cause?: string;
 }
 
+/** In words: of a flow within a flow its own error, of a task what it threw. */
 const said = ({ Error: name = 'Unknown', Cause: cause = '' }: FlowError): string => {
   try {
-    const { errorMessage } = JSON.parse(cause) as { errorMessage?: string };
-    return `${name}: ${errorMessage ?? cause}`;
+    const { errorMessage, ...child } = JSON.parse(cause) as FlowError & { errorMessage?: string };
+    return child.Error === undefined ? `${name}: ${errorMessage ?? cause}` : said(child);
   } catch {
     return cause === '' ? name : `${name}: ${cause}`;
   }
@@ -205,7 +224,6 @@ const FailOperation: Task<OfOperation & { error: FlowError }> = async (services,
 /** What this operation has made so far and nobody uses: read from the record, not from the flow's memory. */
 const PlanRevert: Task<OfOperation> = async (services, input) => {
   const row = await readLoadBalancer(services.table, input.load_balancer_id);
-  // A later attempt at the same operation goes on with the same candidates.
   const isHeld = row?.lease?.execution === input.execution;
   const candidates = (isHeld ? row.candidates : []).filter((one) => one.operation_id === input.operation_id);
   return { amphorae: candidates.map(({ amphora_id }) => ({ amphora_id })) };
@@ -226,10 +244,14 @@ const PlanDeletion: Task<OfOperation> = async (services, input) => {
   return { amphorae: ids.map((amphora_id) => ({ amphora_id })) };
 };
 
-/** What a build made and cannot use is marked, so that nothing else takes it. */
+/**
+ * What a build made and cannot use is marked, so that nothing else takes it.
+ * @throws Superseded when a load balancer has it by now: it is that one's to revert
+ */
 const AbandonAmphora: Task<{ amphora_id: string }> = async (services, { amphora_id }) => {
-  if (await readAmphora(services.table, amphora_id))
-    await setAmphora(services, amphora_id, { status: 'PENDING_DELETE' });
+  const unclaimed = { oneOf: { status: ['BOOTING', 'READY', 'PENDING_DELETE'] } };
+  if (await setAmphora(services, amphora_id, { status: 'PENDING_DELETE' }, unclaimed)) return;
+  if (await readAmphora(services.table, amphora_id)) throw new Superseded(`amphora ${amphora_id} is in use`);
 };
 
 export const lifecycleTasks = {

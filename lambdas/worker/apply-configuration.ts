@@ -11,10 +11,18 @@ import { readLoadBalancer } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { type SqsHandler, sqsHandler } from '../runtime/sqs-batch.ts';
 
+/** The newest of what the messages ask for. */
+type Wanted = Pick<ApplyMessage, 'generation' | 'is_lost'>;
+
+const newestOf = (bodies: ApplyMessage[]): Wanted => ({
+  generation: Math.max(...bodies.map((body) => body.generation)),
+  ...(bodies.some((body) => body.is_lost) ? { is_lost: true } : {}),
+});
+
 /** Done before, not wanted any more, or somebody else's. */
-function isIdle(row: LoadBalancerRow | undefined, generation: number, now: number): boolean {
-  if (row === undefined || row.provisioning_status === 'PENDING_DELETE') return true;
-  if (row.applied_generation >= generation && row.provisioning_status === 'ACTIVE') return true;
+function isIdle(row: LoadBalancerRow, { generation, is_lost }: Wanted, now: number): boolean {
+  if (row.provisioning_status === 'PENDING_DELETE') return true;
+  if (row.applied_generation >= generation && row.provisioning_status === 'ACTIVE' && !is_lost) return true;
   // The flow that holds it sees the new generation when it commits, and sets it going.
   return row.lease !== null && row.lease.until > now;
 }
@@ -24,9 +32,9 @@ async function allocated(services: Services, ids: string[]) {
   return amphorae.map(({ id, lb_network_ip }) => ({ id, lb_network_ip: lb_network_ip ?? '' }));
 }
 
-async function applyNewest(services: Services, loadBalancerId: string, generation: number): Promise<void> {
+async function applyNewest(services: Services, loadBalancerId: string, wanted: Wanted): Promise<void> {
   const row = await readLoadBalancer(services.table, loadBalancerId);
-  if (row === undefined || isIdle(row, generation, services.clock.now())) return;
+  if (row === undefined || isIdle(row, wanted, services.clock.now())) return;
   if (row.amphora_ids.length === 0) return requestOperation(services, row);
   const applied = await applyUnlessOvertaken(services, row);
   if (applied === undefined) return;
@@ -50,6 +58,5 @@ export const applyConfigurationHandler = (services: Services): SqsHandler =>
   sqsHandler<ApplyMessage>(
     services.logger,
     (body) => body.load_balancer_id,
-    (loadBalancerId, bodies) =>
-      applyNewest(services, loadBalancerId, Math.max(...bodies.map((body) => body.generation))),
+    (loadBalancerId, bodies) => applyNewest(services, loadBalancerId, newestOf(bodies)),
   );

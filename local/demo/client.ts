@@ -105,11 +105,7 @@ export class OctaviaClient {
   askText(method: string, path: string, body?: string): Promise<Answer> {
     const headers = { 'x-auth-token': this.#token, 'content-type': 'application/json' };
     const url = `${this.cloud.endpoint}/v2.0/lbaas${path}`;
-    return exchange(
-      url,
-      { agent: this.#agent, method, headers },
-      body === undefined ? undefined : JSON.stringify(body),
-    );
+    return exchange(url, { agent: this.#agent, method, headers }, body);
   }
 
   /** The object under the root key of the answer. @throws UnexpectedAnswer */

@@ -73,6 +73,10 @@ export async function startService(
   const words = [...nodeArguments, ...nodeOptions, program, '--json', '--port', '0', ...ownNetworks(), ...args];
   // A session of its own: Ctrl-C reaches us, and we end it when we have cleaned up.
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  // However we end: it cleans up after itself.
+  const endWithUs = () => void child.kill('SIGTERM');
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
   const listeners = new Set<(line: Line) => void>();
   const ready = await firstLine(child, listeners);
   const readyMs = performance.now() - started;

@@ -19,6 +19,7 @@ export class Stage {
   #client: OctaviaClient | undefined;
   #traffic: Traffic | undefined;
   #creating: Promise<Tree> | undefined;
+  #tree: Tree | undefined;
 
   constructor(service: Service) {
     this.service = service;
@@ -32,8 +33,6 @@ export class Stage {
     if (this.#client === undefined) throw new Error('there is no token');
     return this.#client;
   }
-
-  #tree: Tree | undefined;
 
   get loadBalancer(): Tree {
     if (this.#tree === undefined) throw new Error('there is no load balancer');

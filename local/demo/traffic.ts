@@ -5,7 +5,7 @@ import { exchange } from './client.ts';
 
 /** Half of the lanes keep their connection, half make one for each request: both have to survive a change. */
 const lanes = 4;
-const requestTimeoutMs = 2_000;
+const silenceMs = 2_000;
 /** Between two requests of a lane, so that the load leaves the machine to the service; longer after a refusal. */
 const pauseMs = { answered: 1, failed: 10 };
 
@@ -71,7 +71,7 @@ export class Traffic {
     try {
       const agent = isKept ? { agent: this.#agent } : {};
       const headers: Record<string, string> = isKept ? {} : { connection: 'close' };
-      const { status, text } = await exchange(this.#url, { ...agent, headers, timeoutMs: requestTimeoutMs });
+      const { status, text } = await exchange(this.#url, { ...agent, headers, timeoutMs: silenceMs });
       if (status !== 200) return `status ${status}`;
       this.answered += 1;
       this.counts.set(text, (this.counts.get(text) ?? 0) + 1);
@@ -84,10 +84,11 @@ export class Traffic {
 }
 
 /** Asks until there is an answer with 200. @returns milliseconds it took. @throws Error when that takes too long */
-export async function untilServed(url: string, timeoutMs = 15_000): Promise<number> {
+export async function untilServed(url: string, timeoutMs = 15_000, requestTimeoutMs = 1_000): Promise<number> {
   const started = performance.now();
   for (;;) {
-    const answer = await exchange(url, { timeoutMs: 1_000, headers: { connection: 'close' } }).catch(() => undefined);
+    const options = { timeoutMs: requestTimeoutMs, headers: { connection: 'close' } };
+    const answer = await exchange(url, options).catch(() => undefined);
     const tookMs = performance.now() - started;
     if (answer?.status === 200) return tookMs;
     if (tookMs > timeoutMs) throw new Error(`${url} does not serve after ${timeoutMs} ms`);

@@ -1,5 +1,4 @@
 // One running execution: its checkpoints, its context object, and what may stop it.
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ExecutionStore } from './execution-store.ts';
 import { FlowFailure, FlowHalted, toPayload } from './failures.ts';
 
@@ -128,15 +127,17 @@ export async function withinSeconds<T>(
   if (seconds === undefined) return untilAborted(work(signal), signal);
   const stop = new AbortController();
   const working = work(AbortSignal.any([signal, stop.signal]));
-  const timer = delay(seconds * 1000, undefined, { signal: stop.signal, ref: false }).then(() => {
-    throw new FlowFailure('States.Timeout', `not done within ${seconds} seconds`);
-  });
+  const late = Promise.withResolvers<never>();
+  // Neither a promise of a timer nor an abort where nothing is late: each costs an error with a stack for every task.
+  const timer = setTimeout(() => {
+    late.reject(new FlowFailure('States.Timeout', `not done within ${seconds} seconds`));
+    stop.abort();
+  }, seconds * 1000).unref();
   try {
-    return await untilAborted(Promise.race([working, timer]), signal);
+    return await untilAborted(Promise.race([working, late.promise]), signal);
   } finally {
     working.catch(() => {});
-    timer.catch(() => {});
-    stop.abort();
+    clearTimeout(timer);
   }
 }
 

@@ -42,6 +42,7 @@ describe.each(Object.entries(implementations))('network driver: %s', (_name, mak
       id: subnet_id,
       network_id,
       name: 'vip-subnet',
+      network_name: 'vip-net',
       cidr: '127.90.0.0/24',
       ip_version: 4,
     });

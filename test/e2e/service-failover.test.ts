@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, report } from '../support/eventually.ts';
 import { type AmphoraOnDisk, LocalService } from '../support/local-service.ts';
 import { isRunning, processesOf, sendSignal } from '../support/processes.ts';
-import { answersFrom, request, TestMember } from '../support/traffic.ts';
+import { answersFrom, Load, request, TestMember } from '../support/traffic.ts';
 import { createWeb, listenerPort, type WebLoadBalancer } from '../support/web-load-balancer.ts';
 
 let service: LocalService;
@@ -84,6 +84,17 @@ test('fails over an amphora that hangs, and ends it before another has its VIP',
   });
   report('amphora hangs, with a spare -> served again', performance.now() - since);
   await isReplaced(old);
+});
+
+test('fails over an amphora that serves but is not heard, and ends its HAProxy before another has its VIP', async () => {
+  await service.spare();
+  const old = await service.amphora(web.id);
+  const before = everything(old);
+  sendSignal(old.agent, 'SIGSTOP');
+  const load = new Load(web.vip, listenerPort);
+  await isReplaced(old);
+  report('amphora not heard: longest pause between two answers', (await load.stop()).longestGapMs);
+  expect(before.filter(isRunning)).toEqual([]);
 });
 
 test('replaces the amphora when an administrator asks for a failover', async () => {

@@ -119,6 +119,16 @@ test('keeps nothing when it is ephemeral', async () => {
   expect(existsSync(service.state)).toBe(false);
 });
 
+test('leaves no directory when it is ephemeral and cannot start', async () => {
+  const service = await start({ args: noop });
+  const { port } = new URL(service.ready.endpoint);
+  const before = readdirSync(service.temporary);
+  const args = ['--port', port, '--ephemeral', ...noop];
+  const second = await runLocal('main.ts', args, { temporary: service.temporary });
+  expect(second.stderr).toContain(`Port ${port} is in use`);
+  expect(readdirSync(service.temporary)).toEqual(before);
+});
+
 test('runs the control plane alone with noop drivers', async () => {
   const service = await start({ args: noop });
   const pool = {

@@ -1,30 +1,28 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, it } from 'vitest';
-import { bundle, sizesOf } from '../../infra/constructs/bundle.ts';
-import { functionNames, specOf } from '../../infra/functions.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Bundles, bundlesInTemporaryDirectory, functionNames } from '../support/bundles.ts';
 
 const run = promisify(execFile);
-const directory = mkdtempSync(join(tmpdir(), 'octavia-bundles-'));
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+let bundles: Bundles;
+beforeAll(() => {
+  bundles = bundlesInTemporaryDirectory();
+});
+afterAll(() => bundles.remove());
 
-/** As Lambda does: with the environment of the function and nothing of ours within reach. */
+/** As Lambda does: with an environment of its own and none of our packages within reach. */
 async function exportsOf(file: string): Promise<string> {
   const code = `const { handler } = await import(${JSON.stringify(file)}); console.log(typeof handler, handler.length)`;
   const env = { AWS_REGION: 'eu-central-1', OCTAVIA_REGION: 'eu-central-1', OCTAVIA_TABLE_NAME: 'octavia' };
-  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: directory, env });
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code], { cwd: bundles.directory, env });
   return stdout.trim();
 }
 
 describe('bundles', () => {
   it.each(functionNames)('%s is imported by Node alone and exports a handler', async (name) => {
-    const outdir = join(directory, name);
-    const { loadedBytes, totalBytes } = sizesOf(bundle(specOf(name).entry, outdir));
+    const { file, loadedBytes, totalBytes } = bundles.make(name);
     console.info(`${name}: ${Math.round(loadedBytes / 1000)} kB at import, ${Math.round(totalBytes / 1000)} kB in all`);
-    const [type, parameters] = (await exportsOf(join(outdir, 'index.mjs'))).split(' ');
+    const [type, parameters] = (await exportsOf(file)).split(' ');
     expect(type).toBe('function');
     // A third parameter would be a callback, which Lambda's Node 24 refuses.
     expect(Number(parameters)).toBeLessThan(3);

@@ -2,14 +2,18 @@ import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 // @ts-expect-error it comes without types
 import aslValidator from 'asl-validator';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { taskFunctionOf } from '../../infra/constructs/flows.ts';
+import { App, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { describe, expect, it } from 'vitest';
+import { makeFlows, taskFunctionOf } from '../../infra/constructs/flows.ts';
+import { functionNames, specOf } from '../../infra/functions.ts';
 import { flowNames } from '../../lambdas/drivers/flows/flow-driver.ts';
 import { amphoraTasks } from '../../lambdas/tasks/amphora.ts';
 import { computeTasks } from '../../lambdas/tasks/compute.ts';
 import { lifecycleTasks } from '../../lambdas/tasks/lifecycle.ts';
 import { networkTasks } from '../../lambdas/tasks/network.ts';
-import { discard, resourcesOf, type Synthesised, synthesise } from '../support/synthesised.ts';
+import { resourcesOf } from '../support/synthesised.ts';
 
 const flows = globSync('*.asl.json', { cwd: 'state-machines' }).map((file) => basename(file, '.asl.json'));
 
@@ -39,26 +43,30 @@ const statesOf = ({ States }: Machine): [string, State][] =>
     ...[state.ItemProcessor, ...(state.Branches ?? [])].filter((one) => one !== undefined).flatMap(statesOf),
   ]);
 
-let stacks: Synthesised;
-beforeAll(() => {
-  stacks = synthesise();
-}, 60_000);
-afterAll(() => discard(stacks));
+const arnOf = (name: string) => `arn:aws:lambda:eu-central-1:123456789012:function:${name}`;
+
+/** The state machines alone: functions stand behind them as names. */
+const template = (() => {
+  const stack = new Stack(new App(), 'flows');
+  const known = new Map(functionNames.map((name) => [name, LambdaFunction.fromFunctionArn(stack, name, arnOf(name))]));
+  makeFlows(stack, 'octavia', (name) => known.get(name)!);
+  return Template.fromStack(stack);
+})();
 
 /** The definition CloudFormation makes of a state machine: a placeholder without a substitution is left as it is. */
 function deployed(flow: string): { text: string; name: string } {
-  const machines = Object.values(resourcesOf(stacks.controlPlane, 'AWS::StepFunctions::StateMachine'));
+  const machines = Object.values(resourcesOf(template, 'AWS::StepFunctions::StateMachine'));
   const found = machines.find(({ Properties }) => Properties['StateMachineName'] === `octavia-${flow}`);
   const substitutions = (found?.Properties['DefinitionSubstitutions'] ?? {}) as Record<string, unknown>;
-  const arn = (name: string) => `arn:aws:lambda:eu-central-1:123456789012:function:${name}`;
   const text = String(found?.Properties['DefinitionString']).replaceAll(/\$\{(\w+)\}/g, (placeholder, name: string) =>
-    name in substitutions ? arn(name) : placeholder,
+    name in substitutions ? arnOf(name) : placeholder,
   );
   return { text, name: String(found?.Properties['StateMachineName']) };
 }
 
 describe.each(flows)('flow %s', (flow) => {
-  const fileOf = async () => (await import(`../../state-machines/${flow}.asl.json`, { with: { type: 'json' } })).default;
+  const fileOf = async () =>
+    (await import(`../../state-machines/${flow}.asl.json`, { with: { type: 'json' } })).default;
 
   it('is a state machine the flow driver finds by its name, with no placeholder left', () => {
     expect(flowNames).toContain(flow);
@@ -83,11 +91,9 @@ describe.each(flows)('flow %s', (flow) => {
   });
 
   it('waits for a task longer than its function may take, so that two never run at once', async () => {
-    const functions = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::Function'));
-    const timeouts = new Map(functions.map(({ Properties: { Description, Timeout } }) => [Description, Timeout]));
     for (const [name, { Resource, TimeoutSeconds }] of statesOf(await fileOf())) {
       const taskFunction = /Tasks\}$/.test(Resource ?? '') && taskFunctionOf(Resource!.slice(2, -1));
-      if (taskFunction) expect(TimeoutSeconds, name).toBeGreaterThan(timeouts.get(`octavia: ${taskFunction}`));
+      if (taskFunction) expect(TimeoutSeconds, name).toBeGreaterThan(specOf(taskFunction).timeoutSeconds);
     }
   });
 });

@@ -1,7 +1,10 @@
-import { globSync } from 'node:fs';
-import { Match } from 'aws-cdk-lib/assertions';
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { functionNames, specOf } from '../../infra/functions.ts';
+import { Network } from '../../infra/stacks/network.ts';
 import { keySchema } from '../../infra/stacks/stateful.ts';
 import { outboxPrefix } from '../../lambdas/drivers/queue/outbox.ts';
 import { tableDefinition } from '../../lambdas/drivers/table/definition.ts';
@@ -146,6 +149,8 @@ describe('HTTP API', () => {
       '$default',
       'ANY /identity',
       'ANY /identity/{proxy+}',
+      'ANY /network',
+      'ANY /network/{proxy+}',
     ]);
     for (const { Properties } of routes) expect(Properties['AuthorizationType']).toBe('CUSTOM');
   });
@@ -182,9 +187,29 @@ describe('what lasts', () => {
 });
 
 describe('network', () => {
+  it('takes a VPC that is given instead of making one', () => {
+    const vpc = {
+      id: 'vpc-0a1b2c3d',
+      cidr: '10.0.0.0/16',
+      availability_zones: ['eu-central-1a'],
+      subnet_ids: ['subnet-0a1b2c3d'],
+    };
+    const given = new Network(new App(), 'network', { given: vpc });
+    Template.fromStack(given).resourceCountIs('AWS::EC2::VPC', 0);
+    expect(given.vpc.selectSubnets().subnetIds).toEqual(['subnet-0a1b2c3d']);
+  });
+
   it('has the free gateways of DynamoDB and S3 and nothing that costs', () => {
     const endpoints = Object.values(resourcesOf(stacks.network, 'AWS::EC2::VPCEndpoint'));
     expect(endpoints.map(({ Properties }) => Properties['VpcEndpointType'])).toEqual(['Gateway', 'Gateway']);
     stacks.network.resourceCountIs('AWS::EC2::NatGateway', 0);
+  });
+});
+
+describe('cdk-nag', () => {
+  it('finds nothing that is not acknowledged with a reason', () => {
+    const { pluginReports } = JSON.parse(readFileSync(join(stacks.outdir, 'validation-report.json'), 'utf8'));
+    expect(pluginReports).toMatchObject([{ pluginName: 'AwsSolutions', conclusion: 'success', violations: [] }]);
+    for (const { reason } of pluginReports[0].suppressedViolations) expect(reason.length).toBeGreaterThan(20);
   });
 });

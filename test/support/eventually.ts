@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const generousMs = 45_000;
-const pollMs = 20;
+const pollMs = 10;
 
 /** Looks again while it throws or answers with nothing. @throws Error that says what was waited for, and the last failure */
 export async function eventually<T>(

@@ -8,7 +8,6 @@ import { isPending } from '../../lambdas/domain/statuses.ts';
 import type { FlowDriver } from '../../lambdas/drivers/flows/flow-driver.ts';
 import { housekeepingHandler } from '../../lambdas/housekeeping/handler.ts';
 import { flowEndedHandler } from '../../lambdas/housekeeping/reconcile.ts';
-import { readLoadBalancer } from '../../lambdas/repositories/trees.ts';
 import { type Config, defaultConfig } from '../../lambdas/runtime/config.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
 import { amphoraHandler } from '../../lambdas/tasks/amphora.ts';
@@ -21,6 +20,8 @@ import { startOperationHandler } from '../../lambdas/worker/start-operation.ts';
 import { type ExecutionStore, SqliteExecutionStore } from '../../local/flows/execution-store.ts';
 import { FlowHalted } from '../../local/flows/failures.ts';
 import { LocalFlowDriver } from '../../local/flows/local-flow-driver.ts';
+import { FlowClient } from './flow-client.ts';
+import { mortal, paperAuthority } from './flow-process-life.ts';
 import { FlowQueue } from './flow-queue.ts';
 import { flowDefinitions } from './flow-states.ts';
 import { type Answer, type HttpWish, send } from './http.ts';
@@ -63,24 +64,27 @@ export const projectId = 'a0a0a0a0b0b0c0c0d0d0e0e0e0e0e0e0';
 const caller = { project_id: projectId, roles: ['member', 'admin'] };
 const tick = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-export class FlowWorld {
+export class FlowWorld extends FlowClient {
   readonly outside: TestServices;
   readonly queue: FlowQueue;
   /** Calls of compute, network and amphora drivers, and how often each state was entered. */
   readonly journal: string[] = [];
   readonly visits = new Map<string, number>();
   readonly faults: Fault[] = [];
+  /** What housekeeping threw. */
+  readonly refusals: unknown[] = [];
   effects = 0;
-  /** The process dies when it is about to make this call. */
-  diesAtEffect = Number.POSITIVE_INFINITY;
+  /** What happens when the process is about to make the call of that number. */
+  atEffect: { number: number; act(): unknown } | undefined;
   readonly #directory = mkdtempSync(join(tmpdir(), 'flow-world-'));
   readonly #config: Config;
   #life: Life;
   #lives = 0;
 
   constructor(config: Partial<Config> = {}) {
+    super();
     this.#config = { ...defaultConfig, ...config };
-    this.outside = testServices();
+    this.outside = testServices({ authority: paperAuthority });
     this.queue = new FlowQueue(this.outside.clock);
     this.#life = this.#born();
   }
@@ -105,11 +109,13 @@ export class FlowWorld {
   }
 
   #born(): Life {
-    const store = new SqliteExecutionStore(join(this.#directory, `executions.sqlite`));
-    const life = { store, isDead: false } as Life;
+    const life = { isDead: false } as Life;
+    life.store = mortal(life, new SqliteExecutionStore(join(this.#directory, 'executions.sqlite')));
+
     const task =
       (handlerOf: (services: Services) => TaskHandler): ((payload: unknown) => Promise<unknown>) =>
-      ({ at, ...payload }: any) => {
+      (given) => {
+        const { at, ...payload } = given as { at: string; task: string };
         this.visits.set(at, (this.visits.get(at) ?? 0) + 1);
         return this.#around(life, at, () => handlerOf(life.services)(payload));
       };
@@ -121,7 +127,7 @@ export class FlowWorld {
         NetworkTasks: task(networkHandler),
         AmphoraTasks: task(amphoraHandler),
       },
-      store,
+      store: life.store,
       now: () => this.clock.now(),
       sleep: (ms) => this.clock.sleep(ms),
       onEnded: async ({ name, state, input }) => {
@@ -142,13 +148,18 @@ export class FlowWorld {
         if (typeof value !== 'function') return value;
         return (...args: unknown[]) => {
           const at = `${driver}.${method}`;
-          if (effects.has(at) && ++this.effects === this.diesAtEffect) this.die();
-          if (effects.has(at) && !quiet.has(driver)) this.journal.push(at);
+          if (effects.has(at)) this.#note(driver, at);
           return this.#around(life, at, () => value.apply(of, args));
         };
       },
     });
     Object.assign(life.services, { [driver]: watched });
+  }
+
+  #note(driver: DriverName, at: string): void {
+    this.effects += 1;
+    if (this.effects === this.atEffect?.number) this.atEffect.act();
+    if (!quiet.has(driver)) this.journal.push(at);
   }
 
   async #around<T>(life: Life, at: string, run: () => Promise<T>): Promise<T> {
@@ -176,6 +187,27 @@ export class FlowWorld {
     const fault = { at, moment, act, times };
     this.faults.push(fault);
     return fault;
+  }
+
+  /** Holds who comes by until it is let go; the rest of the world goes on. */
+  hold(at: string, moment: Fault['moment'] = 'before') {
+    const gate = Promise.withResolvers<void>();
+    const held = { isReached: false, letGo: () => gate.resolve(), reached: () => this.runUntil(() => held.isReached) };
+    this.on(at, moment, () => {
+      held.isReached = true;
+      return gate.promise;
+    });
+    return held;
+  }
+
+  /** Queues and flows go on until it is so. @throws Error when it never is */
+  async runUntil(isSo: () => boolean | Promise<boolean>): Promise<void> {
+    for (let ticks = 0; ticks < 2_000; ticks++) {
+      if (await isSo()) return;
+      await this.deliver();
+      await tick();
+    }
+    throw new Error('waited in vain');
   }
 
   /** Whatever the process still does has no effect; the next look finds it dead and starts another. */
@@ -222,7 +254,8 @@ export class FlowWorld {
     try {
       await housekeepingHandler(this.services)();
     } catch (error) {
-      if (!this.#life.isDead) throw error;
+      // The schedule runs it again; what matters is what becomes of the world.
+      this.refusals.push(error);
     }
   }
 
@@ -254,59 +287,4 @@ export class FlowWorld {
       await this.settle();
     }
   }
-
-  async loadBalancers() {
-    const { items } = await this.outside.table.queryIndex({ index: 'by_type', pk: 'loadbalancer' });
-    const rows = await Promise.all(items.map((item) => readLoadBalancer(this.outside.table, String(item['id']))));
-    return rows.filter((row) => row !== undefined);
-  }
-
-  async loadBalancer(id: string) {
-    const row = await readLoadBalancer(this.outside.table, id);
-    if (row === undefined) throw new Error(`no load balancer ${id}`);
-    return row;
-  }
-
-  /** A load balancer with a listener, a pool, a member and a monitor, as a client asks for it. */
-  async create(): Promise<string> {
-    const [subnet] = await this.outside.network.listSubnets();
-    const loadbalancer = { name: 'lb', vip_subnet_id: subnet!.id, listeners: [aListener()] };
-    const { status, body } = await this.api({
-      method: 'POST',
-      path: '/v2/lbaas/loadbalancers',
-      body: { loadbalancer },
-    });
-    if (status !== 201) throw new Error(`create: ${status} ${JSON.stringify(body)}`);
-    return body.loadbalancer.id;
-  }
-
-  async createActive(): Promise<string> {
-    const id = await this.create();
-    await this.settle();
-    return id;
-  }
-
-  async remove(id: string): Promise<number> {
-    return (await this.api({ method: 'DELETE', path: `/v2/lbaas/loadbalancers/${id}?cascade=true` })).status;
-  }
-
-  async failover(id: string): Promise<number> {
-    return (await this.api({ method: 'PUT', path: `/v2/lbaas/loadbalancers/${id}/failover` })).status;
-  }
-
-  async rename(id: string, name = 'renamed'): Promise<number> {
-    const body = { loadbalancer: { name } };
-    return (await this.api({ method: 'PUT', path: `/v2/lbaas/loadbalancers/${id}`, body })).status;
-  }
 }
-
-const aListener = () => ({
-  protocol: 'HTTP',
-  protocol_port: 80,
-  default_pool: {
-    protocol: 'HTTP',
-    lb_algorithm: 'ROUND_ROBIN',
-    members: [{ address: '192.0.2.10', protocol_port: 8080 }],
-    healthmonitor: { type: 'TCP', delay: 5, timeout: 3, max_retries: 2 },
-  },
-});

@@ -13,13 +13,23 @@ import { type Cloud, OctaviaClient } from './octavia-client.ts';
 import { childrenOf, isRunning, type ProcessOfState, processesOf, sendSignal } from './processes.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
-const readyWithinMs = 60_000;
+
+export interface RunOptions {
+  temporary?: string;
+  /** Ctrl-C as soon as this is so. */
+  interruptWhen?: () => boolean;
+}
 
 /** Runs a program of local/ to its end. */
-export async function runLocal(program: string, args: string[], temporary = tmpdir()) {
-  const child = spawnLocal(program, args, { TMPDIR: temporary });
+export async function runLocal(program: string, args: string[], options: RunOptions = {}) {
+  const child = spawnLocal(program, args, { TMPDIR: options.temporary ?? tmpdir() });
   const output = collected(child);
-  const [code] = (await once(child, 'close')) as [number | null];
+  const closed = once(child, 'close');
+  if (options.interruptWhen) {
+    await eventually('it is time for Ctrl-C', options.interruptWhen);
+    child.kill('SIGINT');
+  }
+  const [code] = (await closed) as [number | null];
   return { code, ...output };
 }
 
@@ -73,7 +83,6 @@ export class LocalService implements AsyncDisposable {
   readonly #options: ServiceOptions;
   readonly #networks = freeNetworks();
   #child: ChildProcess | undefined;
-  #output = { stdout: '', stderr: '' };
   #ready: Cloud | undefined;
   #api: OctaviaClient | undefined;
   readyAfterMs = 0;
@@ -113,22 +122,26 @@ export class LocalService implements AsyncDisposable {
     return ['--port', '0', '--json', '--state', this.state, ...this.#networks, ...(this.#options.args ?? []), ...extra];
   }
 
-  /** On the state that is there. */
+  /** On the state that is there. @throws Error with what the service said when it ends instead of being ready */
   async restart(extra: string[] = []): Promise<void> {
     const since = performance.now();
-    const said = this.lines.length;
     const child = spawnLocal('main.ts', this.args(extra), { TMPDIR: this.temporary }, this.#options.uid);
     this.#child = child;
-    this.#output = collected(child);
-    createInterface({ input: child.stdout! }).on('line', (line) => this.lines.push(JSON.parse(line)));
-    this.#ready = await eventually('the service is ready', () => this.#readyLine(child, said), readyWithinMs);
+    this.#ready = await this.#readiness(child);
     this.#api = new OctaviaClient(this.#ready);
     this.readyAfterMs = Math.round(performance.now() - since);
   }
 
-  #readyLine(child: ChildProcess, said: number): Cloud | undefined {
-    if (child.exitCode !== null) throw new Error(`the service ended: ${this.#output.stderr}`);
-    return this.lines.slice(said).find(({ event }) => event === 'ready') as Cloud | undefined;
+  #readiness(child: ChildProcess): Promise<Cloud> {
+    const output = collected(child);
+    return new Promise((resolve, reject) => {
+      createInterface({ input: child.stdout! }).on('line', (line) => {
+        const said = JSON.parse(line);
+        this.lines.push(said);
+        if (said.event === 'ready') resolve(said);
+      });
+      child.once('exit', () => reject(new Error(`the service ended: ${output.stderr}`)));
+    });
   }
 
   /** kill -9 of the service alone. */
@@ -172,12 +185,16 @@ export class LocalService implements AsyncDisposable {
     return existsSync(directory) ? readdirSync(directory) : [];
   }
 
-  /** Amphorae that hold a configuration of the load balancer. */
+  /** Ids of amphorae that hold a configuration of the load balancer. */
+  amphoraeWith(loadBalancerId: string): string[] {
+    return this.amphoraIds().filter((id) =>
+      existsSync(join(this.state, 'amphorae', id, 'run', loadBalancerId, 'haproxy.cfg')),
+    );
+  }
+
+  /** Those whose HAProxy serves it. */
   amphorae(loadBalancerId: string): AmphoraOnDisk[] {
-    const holds = (id: string) => existsSync(join(this.state, 'amphorae', id, 'run', loadBalancerId, 'haproxy.cfg'));
-    return this.amphoraIds()
-      .filter(holds)
-      .map((id) => this.#amphora(id, loadBalancerId));
+    return this.amphoraeWith(loadBalancerId).map((id) => this.#amphora(id, loadBalancerId));
   }
 
   #amphora(id: string, loadBalancerId: string): AmphoraOnDisk {

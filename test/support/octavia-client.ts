@@ -63,7 +63,10 @@ export class OctaviaClient {
   /** @throws Refused, or the error of fetch when the answer was cut off */
   // biome-ignore lint/suspicious/noExplicitAny: JSON, whose shape the caller knows
   async call(method: string, path: string, body?: unknown): Promise<any> {
-    this.#token ??= this.#logIn();
+    this.#token ??= this.#logIn().catch((error) => {
+      this.#token = undefined;
+      throw error;
+    });
     const response = await fetch(`${this.#cloud.endpoint}${path}`, {
       method,
       headers: { 'x-auth-token': await this.#token, 'content-type': 'application/json' },

@@ -1,11 +1,11 @@
-// The stacks as CloudFormation would get them, made once per test file, without an account and without the command line.
+// The stacks as CloudFormation would get them, made once for a test file, without an account and without the command line.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { octaviaApp } from '../../infra/deployment.ts';
 
-export const cdkContext = (): Record<string, unknown> => JSON.parse(readFileSync('cdk.json', 'utf8')).context;
+const cdkContext = (): Record<string, unknown> => JSON.parse(readFileSync('cdk.json', 'utf8')).context;
 
 export interface Resource {
   Type: string;
@@ -21,9 +21,9 @@ export interface Synthesised {
   controlPlane: Template;
 }
 
-export function synthesise(context: Record<string, unknown> = {}): Synthesised {
+export function synthesise(): Synthesised {
   const outdir = mkdtempSync(join(tmpdir(), 'octavia-synth-'));
-  const { stateful, network, controlPlane } = octaviaApp({ outdir, context: { ...cdkContext(), ...context } });
+  const { stateful, network, controlPlane } = octaviaApp({ outdir, context: cdkContext() });
   return {
     outdir,
     stateful: Template.fromStack(stateful),

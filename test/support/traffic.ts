@@ -23,9 +23,10 @@ export class TestMember implements Disposable {
     this.#server.keepAliveTimeout = 0;
   }
 
-  static async start(name: string): Promise<TestMember> {
+  /** @param host where it listens: 0.0.0.0 makes every loopback address a member */
+  static async start(name: string, host = '127.0.0.1'): Promise<TestMember> {
     const member = new TestMember(name);
-    await once(member.#server.listen(0, member.address), 'listening');
+    await once(member.#server.listen(0, host), 'listening');
     return member;
   }
 

@@ -12,8 +12,9 @@ import { housekeepingHandler } from '../../lambdas/housekeeping/handler.ts';
 import { flowEndedHandler } from '../../lambdas/housekeeping/reconcile.ts';
 import { identityHandler } from '../../lambdas/identity/handler.ts';
 import { seedCloud } from '../../lambdas/identity/seed.ts';
+import { networkHandler as apiNetworkHandler } from '../../lambdas/network/handler.ts';
 import { putAmphora, readAmphora } from '../../lambdas/repositories/amphorae.ts';
-import { readHealth } from '../../lambdas/repositories/health.ts';
+import { expectSigns, readHealth } from '../../lambdas/repositories/health.ts';
 import { newLoadBalancerItem, operationOf } from '../../lambdas/repositories/load-balancers.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
 import { amphoraHandler } from '../../lambdas/tasks/amphora.ts';
@@ -37,6 +38,7 @@ type AnyHandler = (services: Services) => (event: any, context: any) => Promise<
 const handlers: Record<string, AnyHandler> = {
   api: apiHandler,
   identity: identityHandler,
+  network: apiNetworkHandler,
   authorizer: authorizerHandler,
   'worker-apply': applyConfigurationHandler,
   'worker-start': startOperationHandler,
@@ -117,6 +119,12 @@ describe('sample events', () => {
     expect(headers['x-subject-token']).toMatch(/^ey/);
   });
 
+  it('network names the subnet a VIP can be in', async () => {
+    const { statusCode, body } = await run('network');
+    expect(statusCode).toBe(200);
+    expect(JSON.parse(body).subnets).toMatchObject([{ name: 'vip-subnet' }]);
+  });
+
   it('authorizer lets a token of nobody in without a caller', async () => {
     expect(await run('authorizer')).toEqual({ isAuthorized: true, context: {} });
   });
@@ -160,6 +168,7 @@ describe('sample events', () => {
 
   it('heartbeats notes that the amphora was heard', async () => {
     await haveAmphora({ status: 'READY' });
+    await expectSigns(services, amphoraId, null);
     expect(await run('heartbeats')).toEqual({ batchItemFailures: [] });
     const health = await readHealth(services.table, [amphoraId]);
     expect(health.get(amphoraId)).toMatchObject({ last_seen: services.clock.now(), generation: 7 });
@@ -183,6 +192,8 @@ describe('sample events', () => {
     const lease = { flow: 'create-load-balancer', execution, until: services.clock.now() + 60_000 };
     await haveLoadBalancer({ lease });
     await run('flow-ended');
-    expect(services.queue.sent).toMatchObject([{ queue: 'operations', message: { deduplication: `${operationId}-1` } }]);
+    expect(services.queue.sent).toMatchObject([
+      { queue: 'operations', message: { deduplication: `${operationId}-1` } },
+    ]);
   });
 });

@@ -126,7 +126,7 @@ export function withFields(request: ApiRequest, shown: Shown): Shown {
 }
 
 /** The rows a request asks for, as a body. @throws ApiError 400 */
-export function listBody<R>(request: ApiRequest, { plural, rows, show, hidden = () => ({}), known }: Listing<R>) {
+export function listBody<R>(request: ApiRequest, { plural, rows, show, hidden, known }: Listing<R>) {
   const names = new Set(known);
   const filters = [...request.query.keys()].filter((name) => !reserved.has(name));
   if (filters.some((name) => !names.has(aliases[name] ?? name))) {
@@ -136,7 +136,10 @@ export function listBody<R>(request: ApiRequest, { plural, rows, show, hidden = 
   const limit = limitOf(request);
   const byTags = tagFilter(request.query);
   const found = rows
-    .map((row) => ({ shown: show(row), all: { ...show(row), ...hidden(row) } }))
+    .map((row) => {
+      const shown = show(row);
+      return { shown, all: hidden === undefined ? shown : { ...shown, ...hidden(row) } };
+    })
     .filter(({ all }) => filters.every((name) => matches(all[aliases[name] ?? name], request.query.get(name)!)))
     .filter(({ shown }) => byTags(shown))
     .sort((a, b) => compare(a.all, b.all, orders))

@@ -28,11 +28,33 @@ const load = (): Promise<X509> => {
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
+/** What is taken from an authority for each certificate it signs. */
+interface Issuer {
+  subject: string;
+  keyIdentifier: Awaited<ReturnType<X509['AuthorityKeyIdentifierExtension']['create']>>;
+  signingKey: webcrypto.CryptoKey;
+}
+
+/** Reading the authority's certificate and key takes as long as writing the new one, and they do not change. */
+const issuers = new WeakMap<KeyedCertificate, Promise<Issuer>>();
+
+function issuerOf(x509: X509, signer: KeyedCertificate): Promise<Issuer> {
+  const known = issuers.get(signer) ?? readIssuer(x509, signer);
+  issuers.set(signer, known);
+  return known;
+}
+
+async function readIssuer(x509: X509, signer: KeyedCertificate): Promise<Issuer> {
+  const { subject, publicKey } = new x509.X509Certificate(signer.certificate);
+  const keyIdentifier = await x509.AuthorityKeyIdentifierExtension.create(publicKey);
+  return { subject, keyIdentifier, signingKey: await importKey(signer.private_key) };
+}
+
 /** @param signer the authority; without one the certificate signs itself */
 export async function makeCertificate(wish: CertificateWish, signer?: KeyedCertificate): Promise<KeyedCertificate> {
   const x509 = await load();
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const issuer = signer && new x509.X509Certificate(signer.certificate);
+  const issuer = signer && (await issuerOf(x509, signer));
   const subject = new x509.Name([{ CN: [wish.common_name] }]).toString();
   const made = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
@@ -42,8 +64,8 @@ export async function makeCertificate(wish: CertificateWish, signer?: KeyedCerti
     notAfter: new Date(wish.not_after),
     signingAlgorithm: algorithm,
     publicKey: keys.publicKey,
-    signingKey: signer ? await importKey(signer.private_key) : keys.privateKey,
-    extensions: await extensions(x509, wish, keys.publicKey, issuer?.publicKey),
+    signingKey: issuer?.signingKey ?? keys.privateKey,
+    extensions: await extensions(x509, wish, keys.publicKey, issuer),
   });
   const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
   return {
@@ -52,12 +74,7 @@ export async function makeCertificate(wish: CertificateWish, signer?: KeyedCerti
   };
 }
 
-async function extensions(
-  x509: X509,
-  wish: CertificateWish,
-  own: webcrypto.CryptoKey,
-  issuer?: InstanceType<X509['PublicKey']>,
-) {
+async function extensions(x509: X509, wish: CertificateWish, own: webcrypto.CryptoKey, issuer: Issuer | undefined) {
   const isAuthority = wish.use === 'authority';
   const { keyCertSign, cRLSign, digitalSignature } = x509.KeyUsageFlags;
   const list: InstanceType<X509['Extension']>[] = [
@@ -65,7 +82,7 @@ async function extensions(
     new x509.KeyUsagesExtension(isAuthority ? keyCertSign | cRLSign : digitalSignature, true),
     await x509.SubjectKeyIdentifierExtension.create(own),
   ];
-  if (issuer) list.push(await x509.AuthorityKeyIdentifierExtension.create(issuer));
+  if (issuer) list.push(issuer.keyIdentifier);
   if (wish.use !== 'authority') list.push(new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[wish.use]]));
   const names = wish.dns_names.map((value) => ({ type: 'dns' as const, value }));
   if (names.length > 0) list.push(new x509.SubjectAlternativeNameExtension(names));

@@ -1,0 +1,20 @@
+// What cdk-nag's rules find and we stand by, each finding with its reason where it arises.
+import { Validations } from 'aws-cdk-lib';
+import type { IConstruct } from 'constructs';
+
+const acknowledge = (scope: IConstruct, rule: string, reason: string) =>
+  Validations.of(scope).acknowledge({ id: `AwsSolutions::AwsSolutions-${rule}`, reason });
+
+export const acknowledgeRule = (scope: IConstruct, rule: 'SMG4' | 'VPC7', reason: string): void =>
+  acknowledge(scope, rule, reason);
+
+export const acknowledgeAnyResource = (scope: IConstruct, reason: string): void =>
+  acknowledge(scope, 'IAM5[Resource::*]', reason);
+
+/** Executions are named when they are started. @param pattern of their names, the state machine's first */
+export const acknowledgeExecutions = (scope: IConstruct, pattern: string): void =>
+  acknowledge(
+    scope,
+    `IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${pattern}]`,
+    'Names of executions are not known before they are started',
+  );

@@ -1,0 +1,33 @@
+import { App } from 'aws-cdk-lib';
+import { describe, expect, it } from 'vitest';
+import { deploymentOf } from '../../infra/settings.ts';
+
+const deployment = (context: Record<string, unknown>) => deploymentOf(new App({ context }).node);
+
+describe('context of a deployment', () => {
+  it('may be left out', () => {
+    expect(deployment({})).toEqual({ name: 'octavia', vpc: undefined, settings: {} });
+  });
+
+  it('hands on settings, and a VPC that is there already', () => {
+    const vpc = {
+      id: 'vpc-1',
+      cidr: '10.0.0.0/16',
+      availability_zones: ['a', 'b'],
+      subnet_ids: ['subnet-1', 'subnet-2'],
+    };
+    const given = { 'octavia:name': 'blue', 'octavia:vpc': JSON.stringify(vpc), 'octavia:spare_amphorae': 2 };
+    expect(deployment(given)).toEqual({ name: 'blue', vpc, settings: { spare_amphorae: '2' } });
+  });
+
+  it.each([
+    [{ 'octavia:topologie': 'SINGLE' }, 'context octavia:topologie: there is no such setting'],
+    [{ 'octavia:topology': 'TRIPLE' }, 'setting topology: expected one of SINGLE, ACTIVE_STANDBY, not "TRIPLE"'],
+    [{ 'octavia:compute_driver': 'ec2' }, 'setting compute_driver: expected one of noop, not "ec2"'],
+    [{ 'octavia:table_name': 'mine' }, 'context octavia:table_name: is not for choosing'],
+    [{ 'octavia:name': 'Blue!' }, 'context octavia:name: "Blue!"'],
+    [{ 'octavia:vpc': { id: 'vpc-1' } }, 'context octavia:vpc: needs id, cidr'],
+  ])('%j is refused', (context, text) => {
+    expect(() => deployment(context)).toThrow(text);
+  });
+});

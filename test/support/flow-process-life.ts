@@ -1,0 +1,27 @@
+// What a process of the flow tests stands on: a memory that ends with it, and an authority that costs nothing.
+import type { CertificateAuthority } from '../../lambdas/drivers/certificates/certificate-authority.ts';
+import type { ExecutionStore } from '../../local/flows/execution-store.ts';
+import { FlowHalted } from '../../local/flows/failures.ts';
+
+/** Signs nothing, at once: what amphorae are born with is not what flows are about. */
+export const paperAuthority: CertificateAuthority = {
+  caCertificate: async () => 'authority',
+  issueAmphora: async (id) => ({ certificate: id, private_key: id, expires_at: '2035-01-01T00:00:00.000000' }),
+  client: async () => ({ certificate: '', private_key: '', expires_at: '2035-01-01T00:00:00.000000' }),
+};
+
+const records = new Set(['insert', 'end', 'saveCheckpoint', 'markTold']);
+
+/** A store in which a dead process writes nothing more. */
+export function mortal(life: { isDead: boolean }, store: ExecutionStore): ExecutionStore {
+  return new Proxy(store, {
+    get: (of, method: string) => {
+      const value = Reflect.get(of, method);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) => {
+        if (records.has(method) && life.isDead) throw new FlowHalted('the process is dead');
+        return value.apply(of, args);
+      };
+    },
+  });
+}

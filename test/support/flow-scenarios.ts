@@ -1,0 +1,84 @@
+// Operations on load balancers that between them visit every state of every flow.
+import { requestFailover } from '../../lambdas/controller/failover.ts';
+import type { Config } from '../../lambdas/runtime/config.ts';
+import { FlowWorld } from './flow-world.ts';
+
+export interface Scenario {
+  name: string;
+  config?: Partial<Config>;
+  /** Flows it runs, those that fail over or build for it included. */
+  flows: string[];
+  /** @returns the load balancer it is about, when there is one before */
+  prepare(world: FlowWorld): Promise<string>;
+  go(world: FlowWorld, id: string): Promise<unknown>;
+  /** What becomes of the load balancer when nothing fails. */
+  becomes: 'ACTIVE' | 'gone';
+}
+
+const pair = { topology: 'ACTIVE_STANDBY' } as const;
+const nothing = async () => '';
+const active = (world: FlowWorld) => world.createActive();
+const withSpare = async (world: FlowWorld) => {
+  await world.housekeeping();
+  await world.settle();
+  return '';
+};
+const firstAmphora = async (world: FlowWorld, id: string) => (await world.loadBalancer(id)).amphora_ids[0]!;
+const create = (world: FlowWorld) => world.create();
+const failover = (world: FlowWorld, id: string) => world.failover(id);
+const becomes = 'ACTIVE' as const;
+const creating = ['create-load-balancer', 'build-amphora'];
+const failing = ['failover-load-balancer', 'failover-amphora', 'build-amphora'];
+
+export const scenarios: Scenario[] = [
+  { name: 'create', flows: creating, prepare: nothing, go: create, becomes },
+  {
+    name: 'create with a spare',
+    config: { spare_amphorae: 1 },
+    flows: ['create-load-balancer'],
+    prepare: withSpare,
+    go: create,
+    becomes,
+  },
+  { name: 'create a pair', config: pair, flows: creating, prepare: nothing, go: create, becomes },
+  { name: 'failover', flows: failing, prepare: active, go: failover, becomes },
+  {
+    name: 'failover of one amphora',
+    flows: failing,
+    prepare: active,
+    go: async (world, id) => requestFailover(world.services, await firstAmphora(world, id)),
+    becomes,
+  },
+  { name: 'failover of a pair', config: pair, flows: failing, prepare: active, go: failover, becomes },
+  {
+    name: 'delete',
+    flows: ['delete-load-balancer'],
+    prepare: active,
+    go: (world, id) => world.remove(id),
+    becomes: 'gone',
+  },
+  {
+    name: 'build a spare',
+    config: { spare_amphorae: 1 },
+    flows: ['build-amphora'],
+    prepare: nothing,
+    go: (world) => world.housekeeping(),
+    becomes: 'gone',
+  },
+];
+
+/** A world in which the scenario is about to begin. */
+export async function begin(scenario: Scenario): Promise<{ world: FlowWorld; id: string }> {
+  const world = new FlowWorld(scenario.config);
+  const id = await scenario.prepare(world);
+  world.journal.length = 0;
+  world.visits.clear();
+  world.effects = 0;
+  return { world, id };
+}
+
+/** What has become of the load balancers: their provisioning statuses, or gone. */
+export async function outcome(world: FlowWorld): Promise<string> {
+  const rows = await world.loadBalancers();
+  return rows.length === 0 ? 'gone' : rows.map((row) => row.provisioning_status).join();
+}

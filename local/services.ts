@@ -103,7 +103,7 @@ export async function localServices(
           cidr: options.vip_cidr,
           fence: async (amphoraId) => processes?.fence(amphoraId),
         })
-      : new NoopNetworkDriver({ table, clock, newId });
+      : new NoopNetworkDriver({ table, clock, newId, acceptsAnyId: true });
 
   const flows = new LocalFlowDriver({
     definitions: new URL('../state-machines', import.meta.url).pathname,

@@ -8,7 +8,6 @@ import { tokensOf, type ValidToken } from '../runtime/tokens/tokens.ts';
 import { parseAuthRequest } from './auth-request.ts';
 import { type Catalog, catalogOf } from './catalog.ts';
 import { login } from './login.ts';
-import { listOwnProjects } from './projects.ts';
 
 const catalogFor = async ({ services, origin }: ApiRequest): Promise<Catalog> =>
   catalogOf(origin, await readRegion(services.table));
@@ -92,5 +91,4 @@ export const routes = {
   'HEAD /identity/v3/auth/tokens': check,
   'DELETE /identity/v3/auth/tokens': remove,
   'GET /identity/v3/auth/catalog': catalog,
-  'GET /identity/v3/auth/projects': listOwnProjects,
 } satisfies Routes;

@@ -3,14 +3,13 @@
 import { ApiError } from '../domain/errors.ts';
 import type { ProjectRow, UserRow } from '../domain/identity.ts';
 import {
-  findAccess,
   findDomainByName,
   findProject,
   findProjectByName,
   findUser,
   findUserByName,
-  type UserAccess,
 } from '../repositories/identities.ts';
+import { findAccess, type UserAccess } from '../repositories/role-assignments.ts';
 import { countFailedLogin, forgetFailedLogins, readFailedLogins } from '../repositories/tokens.ts';
 import type { Services } from '../runtime/services.ts';
 import { type TokenClaims, tokensOf, type ValidToken } from '../runtime/tokens/tokens.ts';
@@ -45,7 +44,7 @@ async function wishedProject(services: Services, wish: ProjectWish): Promise<Pro
 }
 
 /** @returns the user's id */
-async function byPassword(services: Services, wish: UserWish): Promise<string> {
+export async function byPassword(services: Services, wish: UserWish): Promise<string> {
   const { table, clock } = services;
   const user = (await wishedUser(services, wish)) ?? nobody;
   const fits = await passwordFits(wish.password, user.password);

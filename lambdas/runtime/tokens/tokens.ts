@@ -2,7 +2,8 @@
 // Keystone's token provider. A token is a signed statement of who and where; it is in the table only once it is revoked.
 import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose';
 import type { ProjectRow, Role, UserRow } from '../../domain/identity.ts';
-import { findAccess, findProject } from '../../repositories/identities.ts';
+import { findProject } from '../../repositories/identities.ts';
+import { findAccess } from '../../repositories/role-assignments.ts';
 import { isRevoked, revoke } from '../../repositories/tokens.ts';
 import type { Services } from '../services.ts';
 import { algorithm, SigningKeys } from './signing-keys.ts';
@@ -85,6 +86,11 @@ export class Tokens {
   async revoke(token: string, { claims }: ValidToken): Promise<void> {
     await revoke(this.#services, claims.audit_id, claims.expires_at * 1000);
     this.#trusted.delete(token);
+  }
+
+  /** What may have changed is read anew from now on: a user, a project or a role. In this process; others follow within 30 seconds. */
+  forget(): void {
+    this.#trusted.clear();
   }
 
   #trust(token: string, valid: ValidToken, now: number): void {

@@ -1,0 +1,44 @@
+// What tempest prints, read line by line: a line per test, and after one that failed the traceback that says why.
+
+export interface Outcome {
+  test: string;
+  outcome: 'passed' | 'failed' | 'skipped';
+  /** Of what failed or was skipped. */
+  reason: string;
+}
+
+const resultLine = /^\{\d+\} (\S+).*?(?: \[[\d.]+s\])? \.\.\. (ok|FAILED|SKIPPED)(?:: (.*))?$/;
+const outcomes = { ok: 'passed', FAILED: 'failed', SKIPPED: 'skipped' } as const;
+/** The last line of a traceback, `module.Error: text`. */
+const errorLine = /^\s*([\w.]+(?:Error|Exception|[A-Z]\w+)): ?(.*)$/;
+
+export class Outcomes {
+  readonly all: Outcome[] = [];
+  #failing: Outcome | undefined;
+
+  /** @returns the test that this line told of */
+  read(line: string): Outcome | undefined {
+    const found = resultLine.exec(line);
+    if (found) return this.#begin(found[1]!, found[2] as keyof typeof outcomes, found[3] ?? '');
+    if (this.#failing && !this.#failing.reason.includes('\n')) this.#explain(this.#failing, line);
+    return undefined;
+  }
+
+  #begin(test: string, word: keyof typeof outcomes, reason: string): Outcome {
+    const outcome: Outcome = { test, outcome: outcomes[word], reason };
+    this.#failing = word === 'FAILED' ? outcome : undefined;
+    this.all.push(outcome);
+    return outcome;
+  }
+
+  /** A chain of errors ends with the one that failed the test. */
+  #explain(failing: Outcome, line: string): void {
+    const found = errorLine.exec(line);
+    if (found) failing.reason = `${found[1]!.split('.').at(-1)}: ${found[2]}`;
+    else if (/^\s*Details: /.test(line)) failing.reason += ` ${line.trim()}`;
+  }
+
+  of(outcome: Outcome['outcome']): Outcome[] {
+    return this.all.filter((one) => one.outcome === outcome);
+  }
+}

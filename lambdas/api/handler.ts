@@ -1,6 +1,11 @@
 // Octavia's API controller: one Lambda behind the HTTP API, made of the resources' route tables.
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
+import { routes as amphorae } from './amphorae.ts';
+import { routes as availabilityZoneProfiles } from './availability-zone-profiles.ts';
+import { routes as availabilityZones } from './availability-zones.ts';
+import { routes as flavorProfiles } from './flavor-profiles.ts';
+import { routes as flavors } from './flavors.ts';
 import { routes as healthMonitors } from './health-monitors.ts';
 import { faultOf } from './http/faults.ts';
 import { negotiate } from './http/negotiation.ts';
@@ -11,6 +16,7 @@ import { routes as listeners } from './listeners.ts';
 import { routes as loadBalancers } from './load-balancers.ts';
 import { routes as members } from './members.ts';
 import { routes as pools } from './pools.ts';
+import { routes as providers } from './providers.ts';
 import { routes as quotas } from './quotas.ts';
 import { routes as versions } from './versions.ts';
 
@@ -33,6 +39,12 @@ export const octaviaService: Service = {
     ...l7Policies,
     ...l7Rules,
     ...quotas,
+    ...providers,
+    ...flavors,
+    ...flavorProfiles,
+    ...availabilityZones,
+    ...availabilityZoneProfiles,
+    ...amphorae,
   },
   canonicalPath,
   isPublic: (method, path) => path === '/' && (method === 'GET' || method === 'HEAD'),

@@ -1,7 +1,7 @@
 // The load balancers resource.
 import { announceTransitions } from '../controller/announce.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
-import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
+import { conflict, invalid, notFound } from '../domain/errors.ts';
 import { type LoadBalancerRow, loadBalancer, loadBalancerResponse } from '../domain/load-balancer.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { statusTree } from '../domain/status-tree.ts';
@@ -16,16 +16,10 @@ import { asBoolean, listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
 import { listedProject } from './http/policy.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
+import { type Chosen, chosen, refuseVipNetwork } from './load-balancer-choices.ts';
 import { graphChildren, graphExpanded, graphOf, graphQuota } from './load-balancer-graph.ts';
 
 type Attributes = Created<typeof loadBalancer.attributes>;
-
-/** `octavia` is an old name of the amphora provider. @throws ApiError 400 */
-function providerOf({ provider }: Attributes): string {
-  const name = provider ?? 'amphora';
-  if (name !== 'amphora' && name !== 'octavia') throw new ApiError(400, `Provider '${name}' is not enabled.`);
-  return name;
-}
 
 /** @throws ApiError 400 without any project, 403 for one that is not the caller's */
 function projectOf(request: ApiRequest, { project_id }: Attributes): string {
@@ -38,6 +32,7 @@ function projectOf(request: ApiRequest, { project_id }: Attributes): string {
 function newLoadBalancer(
   request: ApiRequest,
   attributes: Attributes,
+  choices: Chosen,
   id: string,
   projectId: string,
 ): Omit<LoadBalancerRow, keyof Vip> {
@@ -49,8 +44,8 @@ function newLoadBalancer(
     id,
     load_balancer_id: id,
     project_id: projectId,
-    provider: providerOf(attributes),
-    topology: config.topology,
+    ...choices,
+    topology: choices.flavor_data?.loadbalancer_topology ?? config.topology,
     provisioning_status: 'PENDING_CREATE',
     operating_status: 'OFFLINE',
     created_at: timestamp(now),
@@ -77,7 +72,8 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     throw invalid('VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.');
   }
   const id = services.newId();
-  const draft = newLoadBalancer(request, attributes, id, projectId);
+  const choices = await chosen(services.table, attributes);
+  const draft = newLoadBalancer(request, attributes, choices, id, projectId);
   const graph = await graphOf(request, attributes.listeners, attributes.pools, draft);
   const vip = await services.network.allocateVip({
     load_balancer_id: id,
@@ -94,6 +90,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     pool_ids: graph.pools.map((one) => one.row.id),
   };
   try {
+    refuseVipNetwork(choices, vip.vip_network_id);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
     // Without an answer of the table it may have been written all the same. The sweep finds the address should this fail too.

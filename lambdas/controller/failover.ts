@@ -30,11 +30,25 @@ async function isOwned(services: Services, row: AmphoraRow): Promise<boolean> {
  */
 export async function requestFailover(services: Services, amphoraId: string): Promise<boolean> {
   const amphora = await readAmphora(services.table, amphoraId);
-  if (amphora === undefined || !(await isOwned(services, amphora))) return false;
+  if (amphora === undefined) return false;
+  return requestFailoverOf(services, amphora, (row) => takesFailover(row, amphoraId, services.clock.now()));
+}
+
+/**
+ * Asks for an amphora to be replaced if its load balancer takes it.
+ * @param takes judges the load balancer; may throw
+ * @returns whether a failover was asked for now
+ */
+export async function requestFailoverOf(
+  services: Services,
+  amphora: AmphoraRow,
+  takes: (row: LoadBalancerRow) => boolean,
+): Promise<boolean> {
+  if (!(await isOwned(services, amphora))) return false;
   const { clock, config, newId } = services;
-  const operation = operationOf('failover', newId(), clock.now(), config.operation_timeout_ms, amphoraId);
+  const operation = operationOf('failover', newId(), clock.now(), config.operation_timeout_ms, amphora.id);
   const change = await changeLoadBalancer(services, amphora.load_balancer_id!, (row) =>
-    takesFailover(row, amphoraId, clock.now()) ? { provisioning_status: 'PENDING_UPDATE', operation } : undefined,
+    takes(row) ? { provisioning_status: 'PENDING_UPDATE', operation } : undefined,
   );
   if (change === undefined) return false;
   const { before, after } = change;

@@ -1,4 +1,5 @@
 // Amphorae: the machines that run HAProxy for a load balancer, or wait to.
+import type { LoadBalancerRow } from './load-balancer.ts';
 import type { AmphoraRole, AmphoraStatus } from './statuses.ts';
 
 export interface AmphoraRow {
@@ -16,6 +17,8 @@ export interface AmphoraRow {
   cert_expiration: string | null;
   cached_zone: string | null;
   image_id: string | null;
+  /** Kind of machine its flavor asked for; none: the deployment's. */
+  compute_flavor?: string | null;
   /** Encrypted; what its heartbeats are signed with. */
   heartbeat_key: string;
   created_at: string;
@@ -23,6 +26,76 @@ export interface AmphoraRow {
   /** Milliseconds since the epoch until which a flow works on it; a sweep leaves it alone before. */
   busy_until: number;
 }
+
+/** What a load balancer asks of the machine its amphora runs on. */
+export interface MachineWish {
+  availability_zone: string | null;
+  compute_flavor: string | null;
+  image_tag: string | null;
+}
+
+/** @param row undefined for a spare, which is for whoever asks for nothing else */
+export const machineWish = (row: LoadBalancerRow | undefined): MachineWish => ({
+  availability_zone: row?.availability_zone_data?.compute_zone ?? null,
+  compute_flavor: row?.flavor_data?.compute_flavor ?? null,
+  image_tag: row?.flavor_data?.amp_image_tag ?? null,
+});
+
+/** Spares are made without a wish: they do for anybody who wishes for no more than to be where they happen to be. */
+export const isSpareFor = (spare: AmphoraRow, wish: MachineWish): boolean =>
+  wish.compute_flavor === null &&
+  wish.image_tag === null &&
+  (wish.availability_zone === null || wish.availability_zone === spare.cached_zone);
+
+const vrrpPriorities: Partial<Record<AmphoraRole, number>> = { MASTER: 100, BACKUP: 90 };
+
+/** Names of what the API shows of an amphora, by which lists are filtered and sorted. */
+export const amphoraAttributes = [
+  'id',
+  'loadbalancer_id',
+  'compute_id',
+  'lb_network_ip',
+  'vrrp_ip',
+  'ha_ip',
+  'vrrp_port_id',
+  'ha_port_id',
+  'cert_expiration',
+  'cert_busy',
+  'role',
+  'status',
+  'vrrp_interface',
+  'vrrp_id',
+  'vrrp_priority',
+  'cached_zone',
+  'created_at',
+  'updated_at',
+  'image_id',
+  'compute_flavor',
+];
+
+export const amphoraResponse = (row: AmphoraRow) => ({
+  id: row.id,
+  loadbalancer_id: row.load_balancer_id,
+  compute_id: row.compute_id,
+  lb_network_ip: row.lb_network_ip,
+  vrrp_ip: row.vrrp_ip,
+  ha_ip: row.ha_ip,
+  vrrp_port_id: row.vrrp_port_id,
+  ha_port_id: row.ha_port_id,
+  cert_expiration: row.cert_expiration,
+  cert_busy: false,
+  role: row.role,
+  status: row.status,
+  // The VIP is moved by the control plane: no amphora speaks VRRP.
+  vrrp_interface: null,
+  vrrp_id: null,
+  vrrp_priority: row.role === null ? null : (vrrpPriorities[row.role] ?? null),
+  cached_zone: row.cached_zone,
+  created_at: row.created_at,
+  updated_at: row.updated_at,
+  image_id: row.image_id,
+  compute_flavor: row.compute_flavor ?? null,
+});
 
 /** Roles a topology asks for, first the one that takes the VIP. */
 export const rolesOf = (topology: 'SINGLE' | 'ACTIVE_STANDBY'): AmphoraRole[] =>

@@ -1,5 +1,7 @@
 // Load balancers: the root of every tree, and what the control plane remembers about its work on one.
 import { boolean, ipAddress, listOf, nested, tags, text, uuid } from './attribute-types.ts';
+import type { AvailabilityZoneData } from './availability-zone-profile.ts';
+import type { FlavorData } from './flavor-profile.ts';
 import { type Created, resource } from './resource.ts';
 import { owner, type Row, refs } from './row.ts';
 import type { AmphoraRole } from './statuses.ts';
@@ -19,6 +21,8 @@ export const loadBalancer = resource({
     vip_network_id: { type: uuid(), on: 'create' },
     project_id: { type: text(36), on: 'create' },
     provider: { type: text(64), on: 'create' },
+    flavor_id: { type: uuid(), on: 'create' },
+    availability_zone: { type: text(), on: 'create' },
     listeners: { type: listOf(nested()), on: 'create', default: [] },
     pools: { type: listOf(nested()), on: 'create', default: [] },
     tags: { type: tags(), on: 'create+update', default: [] },
@@ -82,6 +86,9 @@ export interface LoadBalancerRow
   vip_network_id: string;
   provider: string;
   topology: 'SINGLE' | 'ACTIVE_STANDBY';
+  /** What the profiles of its flavor and zone said when it was made; they may not change while they are in use. */
+  flavor_data?: FlavorData;
+  availability_zone_data?: AvailabilityZoneData;
   listener_ids: string[];
   pool_ids: string[];
   amphora_ids: string[];
@@ -121,10 +128,10 @@ export function loadBalancerResponse(row: LoadBalancerRow) {
     listeners: refs(row.listener_ids),
     pools: refs(row.pool_ids),
     provider: row.provider,
-    flavor_id: null,
+    flavor_id: row.flavor_id,
     vip_qos_policy_id: null,
     tags: row.tags,
-    availability_zone: null,
-    vip_vnic_type: 'normal',
+    availability_zone: row.availability_zone,
+    vip_vnic_type: row.flavor_data?.sriov_vip ? 'direct' : 'normal',
   };
 }

@@ -98,6 +98,14 @@ export const claimOperation = (
   when: { exists: true, equals: { status: 'READY', load_balancer_id: null } },
 });
 
+/** The operation that marks an amphora as one that is to go, on condition that it is in ERROR. */
+export const condemnOperation = (store: Store, id: string): Operation => ({
+  kind: 'update',
+  key: amphoraKey(id),
+  set: { status: 'PENDING_DELETE', updated_at: timestamp(store.clock.now()) },
+  when: { exists: true, equals: { status: 'ERROR' } },
+});
+
 const counterNames = ['bytes_in', 'bytes_out', 'total_connections', 'request_errors'];
 const isCounter = (name: string): boolean => counterNames.some((counter) => name.startsWith(`${counter}#`));
 

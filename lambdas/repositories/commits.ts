@@ -12,6 +12,7 @@ import { timestamp } from '../domain/time.ts';
 import { type Child, childrenOf, type Tree } from '../domain/tree.ts';
 import { limits, type Operation } from '../drivers/table/table.ts';
 import type { Transition } from './changes.ts';
+import { choicesGivenBack } from './choices.ts';
 import { transactPassable } from './intents.ts';
 import { addressKey, childKey, pointerKey, portKey } from './keys.ts';
 import { changeLoadBalancer, operationOf } from './load-balancers.ts';
@@ -239,7 +240,7 @@ export async function commitDeleted(store: Store, tree: Tree): Promise<Transitio
             amphora_ids: [],
           }
         : undefined,
-    () => (quota ? [quota] : []),
+    (row) => [...(quota ? [quota] : []), ...choicesGivenBack(row)],
   );
   return [...erased.map(goneTransition), ...loadBalancerTransition(change)];
 }

@@ -8,6 +8,7 @@ import { type QuotaDelta, type QuotaLimits, type QuotaResource, quotaMet } from 
 import type { Child } from '../domain/tree.ts';
 import { limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { accepted, createOperations } from './changes.ts';
+import { choicesTaken } from './choices.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { beginWritingOut, putIntentAside } from './intents.ts';
 import { addressKey, portKey } from './keys.ts';
@@ -41,13 +42,14 @@ export async function createLoadBalancer(
     ...createOperations({ ...child, row: accepted(child.row, row.generation) } as Child),
     ...claimed(child),
   ]);
-  const isLarge = below.length + 2 > limits.operationsPerTransaction;
+  const choices = choicesTaken(row);
+  const isLarge = below.length + choices.length + 2 > limits.operationsPerTransaction;
   const intents = isLarge ? [store.newId()] : [];
   if (isLarge) await putIntentAside(store, row.id, intents[0]!, below);
   const item = newLoadBalancerItem({ ...row, intents });
   await untilWon(store, row.id, async () => {
     const quota = await quotaTaken(store.table, row.project_id, { made: delta }, defaults);
-    const first: Operation[] = [{ kind: 'put', item, when: { exists: false } }, ...(quota ? [quota] : [])];
+    const first: Operation[] = [{ kind: 'put', item, when: { exists: false } }, ...(quota ? [quota] : []), ...choices];
     try {
       await store.table.transact(isLarge ? first : [...first, ...below]);
     } catch (error) {

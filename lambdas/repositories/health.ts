@@ -110,7 +110,16 @@ export async function readStatistics(
   loadBalancerId: string,
   amphoraIds: string[],
 ): Promise<Map<string, ListenerStatistics>> {
-  const items = await table.batchGet([...amphoraIds.map(healthKey), retiredStatisticsKey(loadBalancerId)]);
+  return countedIn(await table.batchGet([...amphoraIds.map(healthKey), retiredStatisticsKey(loadBalancerId)]));
+}
+
+/** What listeners have counted on one amphora, by listener id. */
+export async function readAmphoraStatistics(table: Table, amphoraId: string): Promise<Map<string, ListenerStatistics>> {
+  const item = await table.get(healthKey(amphoraId));
+  return countedIn(item === undefined ? [] : [item]);
+}
+
+function countedIn(items: Item[]): Map<string, ListenerStatistics> {
   const byListener = new Map<string, ListenerStatistics>();
   const of = (listenerId: string): ListenerStatistics => {
     const found = byListener.get(listenerId) ?? zeros();

@@ -9,7 +9,7 @@ import {
   type UserRow,
 } from '../domain/identity.ts';
 import { type Key, type Operation, queryAll, type Table, TransactionCancelled } from '../drivers/table/table.ts';
-import { rowOf } from './keys.ts';
+import { isPossibleId, rowOf } from './keys.ts';
 
 type Kind = 'domain' | 'project' | 'user';
 interface Named {
@@ -28,8 +28,6 @@ const nameKey = (kind: Kind | 'role', domainId: string, name: string): Key => ({
 const rolesPk = 'ROLES';
 export const roleKey = (id: string): Key => ({ pk: rolesPk, sk: `ROLE#${id}` });
 
-/** Ids come from URLs and bodies: one that no row can have is not looked up, so that it meets no limit of the table's keys. */
-export const isPossibleId = (id: string): boolean => /^[\w-]{1,64}$/.test(id);
 /** Keystone's limit. */
 const isPossibleName = (name: string): boolean => name !== '' && name.length <= 255;
 

@@ -43,6 +43,9 @@ export const childKey = ({ kind, row }: Child): Key => ({
   sk: sortKeys[kind](row),
 });
 
+/** Ids come from URLs and bodies: one that no row can have is not looked up, so that it meets no limit of the table's keys. */
+export const isPossibleId = (id: string): boolean => /^[\w-]{1,64}$/.test(id);
+
 /** Attributes of the two list indexes. */
 export const listed = (kind: ResourceKind, row: { id: string; project_id: string; created_at: string }) => ({
   project_pk: `${row.project_id}#${kind}`,

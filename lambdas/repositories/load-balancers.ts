@@ -1,8 +1,10 @@
 // The row of a load balancer: every writer goes through `changeLoadBalancer`, which raises its revision, so no writer overwrites
 // what another wrote since it read.
+import type { AmphoraRow } from '../domain/amphora.ts';
 import type { LoadBalancerRow, PendingOperation } from '../domain/load-balancer.ts';
 import { isPending } from '../domain/statuses.ts';
 import { type Item, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
+import { condemnOperation } from './amphorae.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { listed, loadBalancerKey, pendingUntil } from './keys.ts';
 import type { Store } from './store.ts';
@@ -95,4 +97,30 @@ export function changeLoadBalancer(
     await transactWithLoadBalancer(store, loadBalancerUpdate(before, set), others(before));
     return { before, after: { ...before, ...set } };
   });
+}
+
+/**
+ * Marks an amphora in ERROR as one that is to go, and takes it off its load balancer in the same transaction: housekeeping ends what
+ * is nobody's.
+ * @returns false when it is not in ERROR any more
+ */
+export async function giveUpAmphora(store: Store, { id, load_balancer_id }: AmphoraRow): Promise<boolean> {
+  const condemn = condemnOperation(store, id);
+  try {
+    const change =
+      load_balancer_id === null
+        ? undefined
+        : await changeLoadBalancer(
+            store,
+            load_balancer_id,
+            ({ amphora_ids }) =>
+              amphora_ids.includes(id) ? { amphora_ids: amphora_ids.filter((one) => one !== id) } : undefined,
+            () => [condemn],
+          );
+    if (change === undefined) await store.table.transact([condemn]);
+    return true;
+  } catch (error) {
+    if (error instanceof TransactionCancelled && !error.isConflict) return false;
+    throw error;
+  }
 }

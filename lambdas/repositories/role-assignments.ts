@@ -1,8 +1,8 @@
 // Who has which role on which project, and what that lets a user do: Keystone's assignment backend.
 import { type Role, type RoleAssignment, type UserRow, withImpliedRoles } from '../domain/identity.ts';
 import { type Item, type Key, type Operation, queryAll, type Table } from '../drivers/table/table.ts';
-import { isPossibleId, listRoles, roleKey, rowKey, written } from './identities.ts';
-import { rowOf } from './keys.ts';
+import { listRoles, roleKey, rowKey, written } from './identities.ts';
+import { isPossibleId, rowOf } from './keys.ts';
 
 const assignmentPrefix = 'ASSIGNMENT#';
 /** Assignments lie beside their user: one read tells whether a token still holds, and what it may. */

@@ -1,5 +1,6 @@
 // A driver that is loaded and made when it is first called, so that a function pays for nothing it does not use.
 
+// biome-ignore lint/suspicious/noExplicitAny: methods of any driver, whatever they take
 type Asynchronous<T> = { [K in keyof T]: (...given: any[]) => Promise<unknown> };
 
 /** @param make tried again on the next call when it fails */

@@ -1,18 +1,22 @@
 // Tasks that make and end machines, and what they are born with: Octavia's compute and certificate tasks.
 import { randomBytes } from 'node:crypto';
+import { machineWish } from '../domain/amphora.ts';
 import { NotReady } from '../domain/errors.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import { timestamp } from '../domain/time.ts';
 import { eraseAmphora, putAmphora, readAmphora, setAmphora } from '../repositories/amphorae.ts';
+import { readLoadBalancer } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { type Task, taskHandler } from './task.ts';
 
 /** The row comes before the machine: whatever was made can be found by it. */
 const ComputeCreate: Task<{ amphora_id: string; load_balancer_id?: string | null }> = async (
   services,
-  { amphora_id },
+  { amphora_id, load_balancer_id = null },
 ) => {
   const now = services.clock.now();
+  const owner = load_balancer_id === null ? undefined : await readLoadBalancer(services.table, load_balancer_id);
+  const wish = machineWish(owner);
   await putAmphora(services, {
     id: amphora_id,
     load_balancer_id: null,
@@ -27,6 +31,7 @@ const ComputeCreate: Task<{ amphora_id: string; load_balancer_id?: string | null
     cert_expiration: null,
     cached_zone: null,
     image_id: null,
+    compute_flavor: wish.compute_flavor,
     heartbeat_key: services.sealer.seal(randomBytes(32).toString('hex'), heartbeatPurpose(amphora_id)),
     created_at: timestamp(now),
     updated_at: null,
@@ -41,9 +46,7 @@ const ComputeCreate: Task<{ amphora_id: string; load_balancer_id?: string | null
     server_private_key: issued.private_key,
     ca_certificate: await services.authority.caCertificate(),
     heartbeat_key: services.sealer.open(row.heartbeat_key, heartbeatPurpose(amphora_id)),
-    availability_zone: null,
-    compute_flavor: null,
-    image_tag: null,
+    ...wish,
   });
   await setAmphora(services, amphora_id, { compute_id: machine.compute_id, cert_expiration: issued.expires_at });
   return { compute_id: machine.compute_id };

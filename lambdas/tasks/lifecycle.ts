@@ -1,7 +1,7 @@
 // Tasks that only remember: Octavia's database and lifecycle tasks.
 import { announce, announceTransitions } from '../controller/announce.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
-import { rolesOf } from '../domain/amphora.ts';
+import { isSpareFor, machineWish, rolesOf } from '../domain/amphora.ts';
 import { Superseded } from '../domain/errors.ts';
 import type { Candidate, LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { AmphoraRole } from '../domain/statuses.ts';
@@ -89,7 +89,8 @@ const ClaimSpare: Task<OfOperation & { role: AmphoraRole }> = async (services, i
   const candidate = row.candidates.find((one) => one.role === input.role && one.operation_id === input.operation_id);
   if (candidate === undefined) throw new Superseded(`no ${input.role} is planned`);
   if (candidate.is_spare) return candidate;
-  for (const spare of await readSpares(services.table)) {
+  const fitting = (await readSpares(services.table)).filter((spare) => isSpareFor(spare, machineWish(row)));
+  for (const spare of fitting) {
     const claimed: Candidate = { ...candidate, amphora_id: spare.id, is_spare: true };
     if (await claim(services, input, claimed)) return claimed;
   }

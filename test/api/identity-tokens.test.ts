@@ -124,7 +124,7 @@ describe('looking up', () => {
 
   it('tells the catalog of a token with a project only', async () => {
     const scoped = await cloud.ask({ path: '/identity/v3/auth/catalog', token: await demoToken() });
-    expect(scoped.body.catalog).toHaveLength(2);
+    expect(scoped.body.catalog).toHaveLength(3);
     const token = await tokenOf('demo', demoPassword);
     expect((await cloud.ask({ path: '/identity/v3/auth/catalog', token })).status).toBe(403);
   });

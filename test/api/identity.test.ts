@@ -68,6 +68,7 @@ describe('a login with a password', () => {
     expect(endpoints).toEqual([
       ['identity', `${origin}/identity`],
       ['load-balancer', origin],
+      ['network', `${origin}/network`],
     ]);
     const [first] = body.token.catalog as Catalog;
     expect(first!.endpoints.map((endpoint) => endpoint.interface)).toEqual(['public', 'internal', 'admin']);

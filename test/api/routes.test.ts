@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { octaviaService } from '../../lambdas/api/handler.ts';
 import { readTree } from '../../lambdas/repositories/trees.ts';
+import { administer } from '../support/administration-samples.ts';
 import { ControlPlane } from '../support/control-plane.ts';
 import type { Asked } from '../support/octavia-api.ts';
 import { type Persona, personas, projects, tokenOf } from '../support/personas.ts';
@@ -16,6 +17,7 @@ const start = async () => {
   plane = await ControlPlane.start();
   site = await createSite(plane.as());
   await plane.settle();
+  site.ids = await administer(plane.as('admin'), plane.services as never, site.lb, site.listener);
 };
 const stop = () => plane[Symbol.asyncDispose]();
 
@@ -68,6 +70,12 @@ const shapes: Record<string, string[]> = {
     ...['type', 'delay', 'timeout', 'max_retries', 'max_retries_down', 'http_method', 'url_path', 'expected_codes'],
     ...['pools', 'http_version', 'domain_name'],
   ],
+  l7policy: [
+    ...both,
+    ...['description', 'action', 'listener_id', 'redirect_pool_id', 'redirect_url', 'redirect_prefix', 'position'],
+    ...['rules', 'redirect_http_code'],
+  ],
+  rule: [...both.filter((name) => name !== 'name'), ...['type', 'compare_type', 'key', 'value', 'invert']],
   stats: ['bytes_in', 'bytes_out', 'active_connections', 'total_connections', 'request_errors'],
 };
 
@@ -210,6 +218,7 @@ const readers: Persona[] = [
 ];
 const allowed: Record<Rule, Persona[]> = {
   read: readers,
+  'read own': [...readers, 'member of another project'],
   list: readers,
   write: ['admin', 'member', 'load balancer member'],
   admin: ['admin'],

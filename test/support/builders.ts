@@ -36,6 +36,8 @@ export const aLoadBalancer = (given: Partial<LoadBalancerRow> = {}): LoadBalance
   vip_subnet_id: idOf('other', 3),
   vip_network_id: idOf('other', 4),
   provider: 'amphora',
+  flavor_id: null,
+  availability_zone: null,
   topology: 'SINGLE',
   tags: [],
   listener_ids: [],

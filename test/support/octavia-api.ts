@@ -101,6 +101,20 @@ export class OctaviaApi {
       }),
     );
 
+  createL7Policy = (listener: Shown, attributes: Attributes = {}): Promise<Shown> =>
+    this.expect(
+      201,
+      this.post('l7policies', { l7policy: { listener_id: listener['id'], action: 'REJECT', ...attributes } }),
+    );
+
+  createL7Rule = (policy: Shown, attributes: Attributes = {}): Promise<Shown> =>
+    this.expect(
+      201,
+      this.post(`l7policies/${policy['id']}/rules`, {
+        rule: { type: 'PATH', compare_type: 'STARTS_WITH', value: '/', ...attributes },
+      }),
+    );
+
   membersOf = async (pool: Shown): Promise<Shown[]> =>
     (await this.expect(200, this.get(`pools/${pool['id']}/members`))) as unknown as Shown[];
 }

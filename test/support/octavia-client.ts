@@ -49,7 +49,7 @@ const base = '/v2.0/lbaas';
 
 /** Singular name of what a collection holds: `pools/<id>/members` holds members. */
 const rootOf = (collection: string): string => collection.split('/').at(-1)!.replace('health', '').replace(/s$/, '');
-const roots: Record<string, string> = { monitor: 'healthmonitor' };
+const roots: Record<string, string> = { monitor: 'healthmonitor', l7policie: 'l7policy' };
 const root = (collection: string): string => roots[rootOf(collection)] ?? rootOf(collection);
 
 export class OctaviaClient {

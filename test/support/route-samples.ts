@@ -1,4 +1,5 @@
 // One request for every route of the API, against a load balancer with one of each below it; what succeeds, and who may ask.
+import { administrationSamples } from './administration-samples.ts';
 import { memberAt, type OctaviaApi, type Shown } from './octavia-api.ts';
 import { projects } from './personas.ts';
 
@@ -9,6 +10,10 @@ export interface Site {
   pool: Shown;
   member: Shown;
   monitor: Shown;
+  policy: Shown;
+  rule: Shown;
+  /** Of what administrators made, by the names in routes. */
+  ids: Record<string, string>;
 }
 
 export async function createSite(api: OctaviaApi): Promise<Site> {
@@ -17,11 +22,13 @@ export async function createSite(api: OctaviaApi): Promise<Site> {
   const pool = await api.createPool({ listener_id: listener['id'] });
   const member = await api.createMember(pool, memberAt(1));
   const monitor = await api.createMonitor(pool);
-  return { lb, listener, pool, member, monitor };
+  const policy = await api.createL7Policy(listener);
+  const rule = await api.createL7Rule(policy);
+  return { lb, listener, pool, member, monitor, policy, rule, ids: {} };
 }
 
 /** Octavia's rules, by the groups of people who satisfy them. */
-export type Rule = 'read' | 'list' | 'write' | 'admin' | 'read quota' | 'list quotas' | 'write quota';
+export type Rule = 'read' | 'read own' | 'list' | 'write' | 'admin' | 'read quota' | 'list quotas' | 'write quota';
 
 export interface Sample {
   success: number;
@@ -29,6 +36,8 @@ export interface Sample {
   /** Key of the answer's body; absent: no body. */
   root?: string;
   query?: string;
+  /** Other names under which ids of the route are found. */
+  as?: Record<string, string>;
   body?: (site: Site, api: OctaviaApi) => unknown;
 }
 
@@ -49,6 +58,7 @@ const update = (root: string): Sample => ({
 const remove: Sample = { success: 204, rule: 'write' };
 
 export const samples: Record<string, Sample> = {
+  ...administrationSamples,
   'GET /v2.0/lbaas/loadbalancers': list('loadbalancers'),
   'POST /v2.0/lbaas/loadbalancers': {
     success: 201,
@@ -90,11 +100,33 @@ export const samples: Record<string, Sample> = {
   'GET /v2.0/lbaas/healthmonitors': list('healthmonitors'),
   'GET /v2.0/lbaas/healthmonitors/{healthmonitor_id}': read('healthmonitor'),
   'PUT /v2.0/lbaas/healthmonitors/{healthmonitor_id}': update('healthmonitor'),
+  'GET /v2.0/lbaas/l7policies': list('l7policies'),
+  'POST /v2.0/lbaas/l7policies': create('l7policy', ({ listener }) => ({
+    listener_id: listener['id'],
+    action: 'REJECT',
+  })),
+  'GET /v2.0/lbaas/l7policies/{l7policy_id}': read('l7policy'),
+  'PUT /v2.0/lbaas/l7policies/{l7policy_id}': update('l7policy'),
+  'GET /v2.0/lbaas/l7policies/{l7policy_id}/rules': read('rules'),
+  'POST /v2.0/lbaas/l7policies/{l7policy_id}/rules': create('rule', () => ({
+    type: 'PATH',
+    compare_type: 'STARTS_WITH',
+    value: '/static',
+  })),
+  'GET /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': read('rule'),
+  'PUT /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': {
+    success: 200,
+    rule: 'write',
+    root: 'rule',
+    body: () => ({ rule: { value: '/other' } }),
+  },
   'GET /v2.0/lbaas/quotas': { success: 200, rule: 'list quotas', root: 'quotas' },
   'GET /v2.0/lbaas/quotas/{project_id}': { success: 200, rule: 'read quota', root: 'quota' },
   'GET /v2.0/lbaas/quotas/{project_id}/default': { success: 200, rule: 'read quota', root: 'quota' },
   'PUT /v2.0/lbaas/loadbalancers/{loadbalancer_id}/failover': { success: 202, rule: 'admin' },
   // In this order everything there is to be deleted is still there.
+  'DELETE /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': remove,
+  'DELETE /v2.0/lbaas/l7policies/{l7policy_id}': remove,
   'DELETE /v2.0/lbaas/healthmonitors/{healthmonitor_id}': remove,
   'POST /v2.0/lbaas/healthmonitors': create('healthmonitor', ({ pool }) => ({
     pool_id: pool['id'],
@@ -118,9 +150,13 @@ export function pathOf(route: string, site: Site): string {
     pool_id: site.pool['id'],
     member_id: site.member['id'],
     healthmonitor_id: site.monitor['id'],
+    l7policy_id: site.policy['id'],
+    rule_id: site.rule['id'],
     project_id: projects.own,
+    ...site.ids,
   };
-  return path.replace(/\{(\w+)\}/g, (_all, name: string) => ids[name] ?? '');
+  const as = samples[route]?.as ?? {};
+  return path.replace(/\{(\w+)\}/g, (_all, name: string) => ids[as[name] ?? name] ?? '');
 }
 
 export const methodOf = (route: string): string => route.split(' ')[0]!;

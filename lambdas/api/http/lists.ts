@@ -22,6 +22,9 @@ const reserved = new Set([
 /** Octavia's other spellings of attributes. */
 const aliases: Record<string, string> = { enabled: 'admin_state_up', load_balancer_id: 'loadbalancer_id' };
 
+/** A name that the resource has itself is no other spelling. */
+const attributeOf = (name: string, known: Set<string>): string => (known.has(name) ? name : (aliases[name] ?? name));
+
 const words = (values: string[]): string[] => values.flatMap((value) => value.split(',')).filter(Boolean);
 
 function tagFilter(query: URLSearchParams): (shown: Shown) => boolean {
@@ -53,6 +56,10 @@ export type HiddenAttributes<R> = (row: R) => Shown;
 
 interface Listing<R> {
   plural: string;
+  /** Key of the links, where it is not `<plural>_links`. */
+  links?: string;
+  /** The attribute that items are told apart by; their id unless told. */
+  identity?: string;
   rows: R[];
   show: (row: R) => Shown;
   hidden?: HiddenAttributes<R>;
@@ -71,11 +78,11 @@ function orderOf(query: URLSearchParams, known: Set<string>): Order[] {
   const keys =
     given.length > 0 ? given : words(query.getAll('sort_key')).map((key, i): [string, string?] => [key, directions[i]]);
   const orders = keys.map(([key, direction = 'asc']): Order => {
-    if (!known.has(aliases[key] ?? key)) throw new ApiError(400, `Supplied sort key '${key}' is not valid.`);
+    if (!known.has(attributeOf(key, known))) throw new ApiError(400, `Supplied sort key '${key}' is not valid.`);
     if (direction !== 'asc' && direction !== 'desc') {
       throw new ApiError(400, `Supplied sort direction '${direction}' is not valid.`, { shape: 'http' });
     }
-    return { key: aliases[key] ?? key, isDescending: direction === 'desc' };
+    return { key: attributeOf(key, known), isDescending: direction === 'desc' };
   });
   const named = new Set(orders.map(({ key }) => key));
   return [
@@ -102,7 +109,7 @@ function limitOf(request: ApiRequest): number {
   return Number(text) < 1 ? max : Math.min(Number(text), max);
 }
 
-function links(request: ApiRequest, page: Shown[], limit: number, isFull: boolean) {
+function links(request: ApiRequest, page: Shown[], limit: number, isFull: boolean, identity: string) {
   const { query, origin, path } = request;
   const href = (marker: unknown, isReverse: boolean): string => {
     const kept = new URLSearchParams({ limit: String(limit) });
@@ -112,8 +119,8 @@ function links(request: ApiRequest, page: Shown[], limit: number, isFull: boolea
     return `${origin}${path}?${kept}`;
   };
   const made: { href: string; rel: string }[] = [];
-  if (page.length > 0 && isFull) made.push({ rel: 'next', href: href(page.at(-1)!['id'], false) });
-  if (page.length > 0 && query.has('marker')) made.push({ rel: 'previous', href: href(page[0]!['id'], true) });
+  if (page.length > 0 && isFull) made.push({ rel: 'next', href: href(page.at(-1)![identity], false) });
+  if (page.length > 0 && query.has('marker')) made.push({ rel: 'previous', href: href(page[0]![identity], true) });
   return made;
 }
 
@@ -126,10 +133,13 @@ export function withFields(request: ApiRequest, shown: Shown): Shown {
 }
 
 /** The rows a request asks for, as a body. @throws ApiError 400 */
-export function listBody<R>(request: ApiRequest, { plural, rows, show, hidden, known }: Listing<R>) {
+export function listBody<R>(
+  request: ApiRequest,
+  { plural, links: linksKey = `${plural}_links`, identity = 'id', rows, show, hidden, known }: Listing<R>,
+) {
   const names = new Set(known);
   const filters = [...request.query.keys()].filter((name) => !reserved.has(name));
-  if (filters.some((name) => !names.has(aliases[name] ?? name))) {
+  if (filters.some((name) => !names.has(attributeOf(name, names)))) {
     throw new ApiError(400, 'One or more arguments are either duplicate or invalid');
   }
   const orders = orderOf(request.query, names);
@@ -140,19 +150,19 @@ export function listBody<R>(request: ApiRequest, { plural, rows, show, hidden, k
       const shown = show(row);
       return { shown, all: hidden === undefined ? shown : { ...shown, ...hidden(row) } };
     })
-    .filter(({ all }) => filters.every((name) => matches(all[aliases[name] ?? name], request.query.get(name)!)))
+    .filter(({ all }) => filters.every((name) => matches(all[attributeOf(name, names)], request.query.get(name)!)))
     .filter(({ shown }) => byTags(shown))
     .sort((a, b) => compare(a.all, b.all, orders))
     .map(({ shown }) => shown);
-  const page = pageOf(request, found, limit);
-  const shownLinks = links(request, page, limit, page.length === limit && found.at(-1) !== page.at(-1));
-  return { [plural]: page.map((shown) => withFields(request, shown)), [`${plural}_links`]: shownLinks };
+  const page = pageOf(request, found, limit, identity);
+  const shownLinks = links(request, page, limit, page.length === limit && found.at(-1) !== page.at(-1), identity);
+  return { [plural]: page.map((shown) => withFields(request, shown)), [linksKey]: shownLinks };
 }
 
-function pageOf(request: ApiRequest, found: Shown[], limit: number): Shown[] {
+function pageOf(request: ApiRequest, found: Shown[], limit: number, identity: string): Shown[] {
   const marker = request.query.get('marker');
   if (marker === null) return found.slice(0, limit);
-  const at = found.findIndex(({ id }) => id === marker);
+  const at = found.findIndex((one) => one[identity] === marker);
   if (at < 0) throw new ApiError(400, `Supplied pagination marker '${marker}' is not valid.`);
   if (request.query.get('page_reverse') === 'True') return found.slice(Math.max(0, at - limit), at);
   return found.slice(at + 1, at + 1 + limit);

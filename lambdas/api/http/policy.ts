@@ -32,11 +32,15 @@ const exceptions: Record<string, Rule> = {
   'PUT /v2.0/lbaas/loadbalancers/{loadbalancer_id}/failover': 'admin',
 };
 
+/** What only administrators see, and what everybody sees and only they change. */
+const hiddenResources = /\/(octavia\/amphorae|lbaas\/(flavorprofiles|availabilityzoneprofiles|providers\/))/;
+const givenResources = /\/lbaas\/(flavors|availabilityzones)/;
+
 function ruleOf(route: string): Rule {
   const exception = exceptions[route];
   if (exception !== undefined) return exception;
   const isRead = route.startsWith('GET ');
-  if (route.includes('/octavia/amphorae')) return 'admin';
+  if (hiddenResources.test(route) || (givenResources.test(route) && !isRead)) return 'admin';
   if (route.includes('/lbaas/quotas')) return isRead ? 'read-quota' : 'write-quota';
   return isRead ? 'read' : 'write';
 }
@@ -47,6 +51,9 @@ const forbidden = () => new ApiError(403, 'Policy does not allow this request to
 export function authorizeRoute(route: string, caller: Caller, projectId: string | null): void {
   if (!rules[ruleOf(route)](caller, projectId)) throw forbidden();
 }
+
+/** For resources that belong to no project: what matters is what the caller may do in its own. @throws ApiError 403 */
+export const authorizeOwn = (request: ApiRequest): void => request.authorize(request.caller?.project_id ?? null);
 
 /**
  * The project a list is confined to; null: all.

@@ -1,6 +1,6 @@
 // The network of one machine, in Neutron's place: VIPs are loopback addresses, which any process may bind; so taking a VIP
 // from an amphora means ending the HAProxy that serves it.
-import { AddressBook, type AddressBookOptions } from '../../lambdas/drivers/network/address-book.ts';
+import type { AddressBookOptions } from '../../lambdas/drivers/network/address-book.ts';
 import { TableNetworkDriver } from '../../lambdas/drivers/network/table-network.ts';
 import type { Fence } from '../../lambdas/drivers/network/vip-ownership.ts';
 
@@ -12,7 +12,6 @@ export interface LoopbackNetworkOptions extends Omit<AddressBookOptions, 'subnet
 
 export class LoopbackNetworkDriver extends TableNetworkDriver {
   constructor({ cidr = '127.78.0.0/16', fence, ...options }: LoopbackNetworkOptions) {
-    const subnets = [{ name: 'vip-subnet', network_name: 'vip-net', cidr }];
-    super(options.table, new AddressBook({ ...options, subnets }), fence);
+    super({ ...options, subnets: [{ name: 'vip-subnet', network_name: 'vip-net', cidr }] }, fence);
   }
 }

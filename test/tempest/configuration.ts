@@ -34,6 +34,7 @@ const sectionsOf = (
     test_with_noop: true,
     RBAC_test_type: roles,
     provider: 'amphora',
+    ...{ availability_zone: 'zone-1', availability_zone2: 'zone-2', availability_zone3: 'zone-3' },
     enabled_provider_drivers:
       'amphora:The Octavia Amphora driver.,octavia:Deprecated alias of the Octavia Amphora driver.',
     // Nothing takes as long here as the machines of which the defaults were made.

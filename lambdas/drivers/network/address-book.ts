@@ -74,15 +74,11 @@ export class AddressBook {
     return taken.port;
   }
 
-  async findPort(id: string): Promise<Port | undefined> {
-    return (await this.#table.get(portKey(id)))?.['port'] as Port | undefined;
-  }
-
   /** @throws ApiError 400 `Port <id> not found.` */
   async getPort(id: string): Promise<Port> {
-    const port = await this.findPort(id);
-    if (!port) throw missing('Port', id);
-    return port;
+    const item = await this.#table.get(portKey(id));
+    if (!item) throw missing('Port', id);
+    return item['port'] as Port;
   }
 
   async allocateVip(request: VipRequest): Promise<Vip> {

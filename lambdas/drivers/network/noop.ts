@@ -1,21 +1,15 @@
 // A network that is bookkeeping alone: addresses are unique and survive restarts, but no packet ever reaches one.
-import { AddressBook, type AddressBookOptions } from './address-book.ts';
-import { AnyAddressBook } from './any-address-book.ts';
+import type { AddressBookOptions } from './address-book.ts';
 import type { SubnetSettings } from './subnets.ts';
 import { TableNetworkDriver } from './table-network.ts';
 
 /** The range for benchmarks of network devices (RFC 2544): 131,070 addresses nobody routes. */
 const defaultSubnets: SubnetSettings[] = [{ name: 'vip-subnet', network_name: 'vip-net', cidr: '198.18.0.0/15' }];
 
-export type NoopNetworkOptions = Omit<AddressBookOptions, 'subnets'> & {
-  subnets?: SubnetSettings[];
-  /** As Octavia's: any subnet, network or port will do, whether it is there or not. */
-  acceptsAnyId?: boolean;
-};
+export type NoopNetworkOptions = Omit<AddressBookOptions, 'subnets'> & { subnets?: SubnetSettings[] };
 
 export class NoopNetworkDriver extends TableNetworkDriver {
-  constructor({ subnets = defaultSubnets, acceptsAnyId = false, ...options }: NoopNetworkOptions) {
-    const Addresses = acceptsAnyId ? AnyAddressBook : AddressBook;
-    super(options.table, new Addresses({ ...options, subnets }), async () => {});
+  constructor({ subnets = defaultSubnets, ...options }: NoopNetworkOptions) {
+    super({ ...options, subnets }, async () => {});
   }
 }

@@ -1,6 +1,5 @@
 // A network whose ports and VIPs are kept in the table: what the noop driver and the one of one machine have in common.
-import type { Table } from '../table/table.ts';
-import type { AddressBook } from './address-book.ts';
+import { AddressBook, type AddressBookOptions } from './address-book.ts';
 import type { NetworkDriver, PluggedInterface, Subnet, Vip, VipRequest } from './network-driver.ts';
 import { type Fence, VipOwnership } from './vip-ownership.ts';
 
@@ -9,9 +8,9 @@ export class TableNetworkDriver implements NetworkDriver {
   readonly addresses: AddressBook;
   readonly #owners: VipOwnership;
 
-  constructor(table: Table, addresses: AddressBook, fence: Fence) {
-    this.addresses = addresses;
-    this.#owners = new VipOwnership(table, fence);
+  constructor(options: AddressBookOptions, fence: Fence) {
+    this.addresses = new AddressBook(options);
+    this.#owners = new VipOwnership(options.table, fence);
   }
 
   async allocateVip(request: VipRequest): Promise<Vip> {

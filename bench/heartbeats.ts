@@ -32,6 +32,7 @@ const listeners = [
     protocol: 'HTTP',
     protocol_port: 80,
     default_pool: {
+      name: 'pool',
       protocol: 'HTTP',
       lb_algorithm: 'ROUND_ROBIN',
       healthmonitor: { type: 'HTTP', delay: 5, timeout: 5, max_retries: 3 },

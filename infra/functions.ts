@@ -33,7 +33,15 @@ const taskTimeout = { timeoutSeconds: 55 };
 const apiTimeout = { timeoutSeconds: 29 };
 
 export const functions = {
-  api: { entry: 'api/lambda.ts', ...fast, ...apiTimeout, table: 'write', sends: toTheWorker, publishes: true },
+  api: {
+    entry: 'api/lambda.ts',
+    ...fast,
+    ...apiTimeout,
+    table: 'write',
+    seals: true,
+    sends: toTheWorker,
+    publishes: true,
+  },
   identity: { entry: 'identity/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read' },
   authorizer: { entry: 'authorizer/lambda.ts', ...fast, timeoutSeconds: 10, table: 'read', seals: true },

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { HttpsAmphoraDriver } from '../lambdas/drivers/amphora/https.ts';
 import { NoopAmphoraDriver } from '../lambdas/drivers/amphora/noop.ts';
 import { clientName, LocalCertificateAuthority } from '../lambdas/drivers/certificates/local-authority.ts';
+import { LocalCertificates } from '../lambdas/drivers/certificates/local-certificates.ts';
 import { aesSealer } from '../lambdas/drivers/certificates/sealer.ts';
 import { NoopComputeDriver } from '../lambdas/drivers/compute/noop.ts';
 import type { EventDriver } from '../lambdas/drivers/events/event-driver.ts';
@@ -92,6 +93,7 @@ export async function localServices(
   const clock = systemClock;
   const encryptionKey = state.sealingKey();
   const authority = new LocalCertificateAuthority({ table, encryptionKey, clock });
+  const sealer = aesSealer(encryptionKey);
   const queueServer = await queueServerOf(state);
   const processes = options.compute === 'process' ? await processCompute(options, state, queueServer) : undefined;
   const network =
@@ -130,9 +132,10 @@ export async function localServices(
     compute: processes ?? new NoopComputeDriver(),
     network,
     authority,
+    certificates: new LocalCertificates({ table, sealer }),
     amphora: processes ? new HttpsAmphoraDriver({ authority, clock }) : new NoopAmphoraDriver(),
     events,
-    sealer: aesSealer(encryptionKey),
+    sealer,
     queueServer,
     processes,
   };

@@ -96,5 +96,7 @@ function isForRuntime(change: MemberChange, next: Outline): boolean {
   if (change.kind === 'set') return change.from.parameters === change.member.parameters;
   // The command line of the Runtime API unquotes by other rules than the file, and splits at semicolons.
   const isPlain = !/["'\\;$#<]/.test(change.member.parameters);
-  return isPlain && !next.backendsWithDefaults.has(change.member.backend);
+  // HAProxy has no cookies for members that come later.
+  const hasCookie = change.member.parameters.split(' ').includes('cookie');
+  return isPlain && !hasCookie && !next.backendsWithDefaults.has(change.member.backend);
 }

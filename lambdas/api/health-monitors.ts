@@ -1,10 +1,12 @@
 // The health monitors resource.
 import { conflict, notFound } from '../domain/errors.ts';
 import {
+  checkTypeForPool,
   type HealthMonitorRow,
   healthMonitor,
   healthMonitorResponse,
   settledMonitor,
+  settledMonitorUpdate,
 } from '../domain/health-monitor.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { timestamp } from '../domain/time.ts';
@@ -12,6 +14,7 @@ import type { Child, Skeleton } from '../domain/tree.ts';
 import type { TreeChange } from '../repositories/changes.ts';
 import { readAll, readChild } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
+import type { Services } from '../runtime/services.ts';
 import { listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
 import { listedProject } from './http/policy.ts';
@@ -41,7 +44,14 @@ export function newHealthMonitor(
 }
 
 /** @throws ApiError 400 */
-export const checkedMonitor = (given: unknown): MonitorAttributes => settledMonitor(parseCreate(healthMonitor, given));
+export function checkedMonitor(
+  given: MonitorAttributes,
+  poolProtocol: string,
+  { config }: Services,
+): MonitorAttributes {
+  checkTypeForPool(given.type, given.delay, poolProtocol, config);
+  return settledMonitor(given, config);
+}
 
 /** The monitor's pool and the listeners that send to it change with it. */
 function touched(
@@ -62,12 +72,13 @@ function monitorIn(skeleton: Skeleton, id: string): Child<'healthmonitor'> {
 
 async function create(request: ApiRequest): Promise<ApiResponse> {
   const { services } = request;
-  const attributes = checkedMonitor(rootOf(healthMonitor, request.body));
+  const given = parseCreate(healthMonitor, rootOf(healthMonitor, request.body));
   const id = services.newId();
-  const loadBalancerId = await loadBalancerOf(request, 'pool', 'Pool', attributes.pool_id);
+  const loadBalancerId = await loadBalancerOf(request, 'pool', 'Pool', given.pool_id);
   const accepted = await submit(request, loadBalancerId, (skeleton) => {
-    const pool = poolIn(skeleton, attributes.pool_id).row;
+    const pool = poolIn(skeleton, given.pool_id).row;
     refuseWhileDeleting('Pool', pool);
+    const attributes = checkedMonitor(given, pool.protocol, services);
     if (pool.healthmonitor_id !== null) throw conflict('This pool already has a health monitor');
     const row = newHealthMonitor(attributes, pool, id, services.clock.now());
     return {
@@ -93,8 +104,9 @@ async function update(request: ApiRequest): Promise<ApiResponse> {
   const given = parseUpdate(healthMonitor, rootOf(healthMonitor, request.body));
   const accepted = await submit(request, loadBalancerId, (skeleton) => {
     const child = monitorIn(skeleton, id);
-    const settled = settledMonitor({ ...child.row, ...given }) as HealthMonitorRow & Record<string, unknown>;
-    const set = Object.fromEntries(Object.keys(given).map((name) => [name, settled[name]]));
+    const { row: pool } = poolIn(skeleton, child.row.pool_id);
+    checkTypeForPool(child.row.type, given.delay, pool.protocol, request.services.config);
+    const set = settledMonitorUpdate(child.row, given);
     return { update: [{ child, set }], touch: touched(skeleton, child.row.pool_id) };
   });
   return { status: 200, body: { healthmonitor: healthMonitorResponse(rowWritten(accepted, 'healthmonitor', id)) } };

@@ -1,7 +1,9 @@
 // The L7 policies resource.
+import { unsupportedOption } from '../domain/deployment.ts';
 import { ApiError, conflict, notFound } from '../domain/errors.ts';
 import { type L7PolicyRow, l7Policy, l7PolicyResponse, settledTargets } from '../domain/l7-policy.ts';
-import { mayUsePool } from '../domain/listener.ts';
+import { type ListenerRow, mayUsePool } from '../domain/listener.ts';
+import { refuseChildren } from '../domain/listener-rules.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { timestamp } from '../domain/time.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
@@ -53,14 +55,11 @@ export function listenerOf(skeleton: Skeleton, id: string): Child<'listener'> {
   return { kind: 'listener', row };
 }
 
-/** Only listeners that read requests can tell them apart. */
-export function refuseProtocol(protocol: string): void {
-  if (protocol === 'PROMETHEUS') throw new ApiError(400, 'Protocol PROMETHEUS listeners cannot have child objects.');
+/** Only listeners that read requests can tell them apart. @throws ApiError 400, 501 */
+export function refuseProtocol(protocol: ListenerRow['protocol']): void {
+  refuseChildren(protocol);
   if (protocol === 'HTTP' || protocol === 'TERMINATED_HTTPS') return;
-  throw new ApiError(
-    501,
-    `Provider 'amphora' does not support a requested option: L7 policies on ${protocol} listeners`,
-  );
+  throw unsupportedOption(`${protocol} protocol listeners do not support L7 policies`);
 }
 
 /** @throws ApiError 404 for a pool that is not this load balancer's, 400 for one the listener cannot use */
@@ -76,7 +75,7 @@ export function refusePool(skeleton: Skeleton, listener: Child<'listener'>, pool
 }
 
 /** Ids with this one at its position; positions start at 1 and have no holes. */
-const placed = (ids: string[], id: string, position: number): string[] =>
+export const placed = (ids: string[], id: string, position: number): string[] =>
   ids.filter((one) => one !== id).toSpliced(position - 1, 0, id);
 
 /** The listener with its policies in a new order, and the other policies that get another number by it. */

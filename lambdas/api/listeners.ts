@@ -1,7 +1,16 @@
 // The listeners resource.
 import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
-import { type ListenerRow, listener, listenerResponse, mayUsePool, portClass } from '../domain/listener.ts';
-import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
+import {
+  type ListenerAttributes,
+  type ListenerRow,
+  type ListenerUpdate,
+  listener,
+  listenerResponse,
+  mayUsePool,
+  portClass,
+} from '../domain/listener.ts';
+import { checkAllowedCidrs, refuseChildren, settledListener, settledListenerUpdate } from '../domain/listener-rules.ts';
+import { parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { timestamp } from '../domain/time.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { Claim } from '../repositories/changes.ts';
@@ -9,12 +18,12 @@ import { readStatistics, sumOf } from '../repositories/health.ts';
 import { portKey } from '../repositories/keys.ts';
 import { readAll, readChild, readLoadBalancer } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
+import type { Services } from '../runtime/services.ts';
+import { checkAuthority, checkServed } from './certificates.ts';
 import { listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
 import { listedProject } from './http/policy.ts';
 import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
-
-type ListenerAttributes = Created<typeof listener.attributes>;
 
 /** What a listener's row is made of, wherever it was described. */
 export function newListener(
@@ -41,10 +50,44 @@ export function newListener(
 /** A port belongs to one listener per load balancer and transport protocol. */
 export const portClaim = (row: ListenerRow): Claim => ({
   key: portKey(row.load_balancer_id, portClass(row.protocol), row.protocol_port),
-  refusal: conflict(
-    `Another Listener on this Load Balancer is already using protocol ${row.protocol} and protocol_port ${row.protocol_port}`,
-  ),
+  refusal: portTaken(row),
 });
+
+/** @param holder who has the port */
+export const portTaken = (holder: Pick<ListenerRow, 'protocol' | 'protocol_port'>) =>
+  conflict(
+    `Another Listener on this Load Balancer is already using protocol ${holder.protocol} and protocol_port ${holder.protocol_port}`,
+  );
+
+export const samePort = (a: ListenerRow, b: ListenerRow): boolean =>
+  a.protocol_port === b.protocol_port && portClass(a.protocol) === portClass(b.protocol);
+
+/** The claim refuses as well, but does not know the protocol of who has the port. @throws ApiError 409 */
+function refusePortOfOther(skeleton: Skeleton, row: ListenerRow): void {
+  const holder = skeleton.listeners.find((one) => samePort(one, row) && one.provisioning_status !== 'PENDING_DELETE');
+  if (holder !== undefined) throw portTaken(holder);
+}
+
+/** @throws ApiError 400 for references that cannot be read or used */
+export async function checkCertificates(
+  services: Services,
+  projectId: string,
+  one: Pick<ListenerRow, keyof ListenerUpdate & keyof ListenerRow>,
+): Promise<void> {
+  await checkServed(services, projectId, [...one.sni_container_refs, one.default_tls_container_ref]);
+  await checkAuthority(services, projectId, one.client_ca_tls_container_ref, one.client_crl_container_ref);
+}
+
+const authorityNames = ['client_ca_tls_container_ref', 'client_crl_container_ref'] as const;
+
+/** Reads only what the change brings: what is in force may be out of reach for the moment. */
+async function checkChangedCertificates(services: Services, row: ListenerRow, given: ListenerUpdate): Promise<void> {
+  const will = { ...row, ...given };
+  await checkServed(services, row.project_id, [...(given.sni_container_refs ?? []), given.default_tls_container_ref]);
+  if (!authorityNames.some((name) => name in given)) return;
+  const [authority, revocation] = [will.client_ca_tls_container_ref, will.client_crl_container_ref];
+  await checkAuthority(services, row.project_id, authority, revocation);
+}
 
 /** The pool that is to be the listener's default. @throws ApiError 404, 400 */
 function defaultPool(
@@ -53,6 +96,7 @@ function defaultPool(
   poolId: string | null | undefined,
 ): Child[] {
   if (poolId === null || poolId === undefined) return [];
+  refuseChildren(protocol);
   const pool = skeleton.pools.find((one) => one.id === poolId && one.provisioning_status !== 'PENDING_DELETE');
   if (pool === undefined) throw notFound('Pool', poolId);
   refuseMismatch(protocol, pool.protocol);
@@ -60,6 +104,7 @@ function defaultPool(
 }
 
 export function refuseMismatch(listenerProtocol: ListenerRow['protocol'], poolProtocol: string): void {
+  refuseChildren(listenerProtocol);
   if (mayUsePool(listenerProtocol, poolProtocol)) return;
   throw invalid(`The pool protocol '${poolProtocol}' is invalid while the listener protocol is '${listenerProtocol}'.`);
 }
@@ -71,9 +116,13 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     throw invalid('default_pool and l7policies are taken only within a load balancer that is created with them');
   }
   const id = services.newId();
-  const accepted = await submit(request, attributes.loadbalancer_id, (skeleton) => {
-    const row = newListener(attributes, skeleton.loadBalancer, id, services.clock.now());
-    defaultPool(skeleton, row.protocol, row.default_pool_id);
+  const accepted = await submit(request, attributes.loadbalancer_id, async (skeleton) => {
+    defaultPool(skeleton, attributes.protocol, attributes.default_pool_id);
+    const settled = settledListener(attributes, services.config);
+    const row = newListener(settled, skeleton.loadBalancer, id, services.clock.now());
+    refusePortOfOther(skeleton, row);
+    await checkCertificates(services, row.project_id, row);
+    checkAllowedCidrs(row.allowed_cidrs, skeleton.loadBalancer);
     return {
       create: [{ kind: 'listener', row }],
       claims: [portClaim(row)],
@@ -107,11 +156,14 @@ function listenerIn(skeleton: Skeleton, id: string): Child<'listener'> {
 async function update(request: ApiRequest): Promise<ApiResponse> {
   const id = param(request, 'listener_id');
   const loadBalancerId = await loadBalancerOf(request, 'listener', 'Listener', id);
-  const set = parseUpdate(listener, rootOf(listener, request.body));
-  const accepted = await submit(request, loadBalancerId, (skeleton) => {
+  const given = parseUpdate(listener, rootOf(listener, request.body));
+  const accepted = await submit(request, loadBalancerId, async (skeleton) => {
     const child = listenerIn(skeleton, id);
     refuseWhileDeleting('Listener', child.row);
+    const set = settledListenerUpdate(child.row, given, request.services.config);
     defaultPool(skeleton, child.row.protocol, set.default_pool_id);
+    await checkChangedCertificates(request.services, child.row, set);
+    checkAllowedCidrs(set.allowed_cidrs ?? [], skeleton.loadBalancer);
     return { update: [{ child, set }] };
   });
   return { status: 200, body: { listener: listenerResponse(rowWritten(accepted, 'listener', id)) } };

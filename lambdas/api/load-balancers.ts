@@ -2,7 +2,13 @@
 import { announceTransitions } from '../controller/announce.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import { conflict, invalid, notFound } from '../domain/errors.ts';
-import { type LoadBalancerRow, loadBalancer, loadBalancerResponse } from '../domain/load-balancer.ts';
+import { checkAllowedCidrs } from '../domain/listener-rules.ts';
+import {
+  checkedAdditionalVips,
+  type LoadBalancerRow,
+  loadBalancer,
+  loadBalancerResponse,
+} from '../domain/load-balancer.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { statusTree } from '../domain/status-tree.ts';
 import { timestamp } from '../domain/time.ts';
@@ -17,7 +23,9 @@ import { scalarNames } from './http/names.ts';
 import { listedProject } from './http/policy.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
 import { type Chosen, chosen, refuseVipNetwork } from './load-balancer-choices.ts';
-import { graphChildren, graphExpanded, graphOf, graphQuota } from './load-balancer-graph.ts';
+import { graphExpanded } from './load-balancer-expanded.ts';
+import { checkAddresses, graphChildren, graphOf, graphQuota } from './load-balancer-graph.ts';
+import { checkVipPolicies, refuseGroupsOnSriov } from './vip-policies.ts';
 
 type Attributes = Created<typeof loadBalancer.attributes>;
 
@@ -37,7 +45,7 @@ function newLoadBalancer(
   projectId: string,
 ): Omit<LoadBalancerRow, keyof Vip> {
   const { config, clock, newId } = request.services;
-  const { listeners: _l, pools: _p, project_id: _o, ...own } = attributes;
+  const { listeners: _l, pools: _p, project_id: _o, additional_vips: _a, ...own } = attributes;
   const now = clock.now();
   return {
     ...own,
@@ -71,8 +79,11 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   if (!attributes.vip_port_id && !attributes.vip_network_id && !attributes.vip_subnet_id) {
     throw invalid('VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.');
   }
+  const additional_vips = checkedAdditionalVips(attributes.additional_vips);
+  await checkVipPolicies(request, attributes);
   const id = services.newId();
   const choices = await chosen(services.table, attributes);
+  refuseGroupsOnSriov(choices, attributes.vip_sg_ids);
   const draft = newLoadBalancer(request, attributes, choices, id, projectId);
   const graph = await graphOf(request, attributes.listeners, attributes.pools, draft);
   const vip = await services.network.allocateVip({
@@ -82,15 +93,18 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     port_id: attributes.vip_port_id,
     subnet_id: attributes.vip_subnet_id,
     network_id: attributes.vip_network_id,
+    additional_vips,
   });
   const row: LoadBalancerRow = {
     ...draft,
     ...vip,
-    listener_ids: graph.listeners.map((one) => one.id),
+    additional_vips: vip.additional_vips ?? [],
+    listener_ids: graph.listeners.map((one) => one.row.id),
     pool_ids: graph.pools.map((one) => one.row.id),
   };
   try {
     refuseVipNetwork(choices, vip.vip_network_id);
+    checkAddresses(graph, row);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
     // Without an answer of the table it may have been written all the same. The sweep finds the address should this fail too.
@@ -101,7 +115,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     requestWhatIsPending(services, row),
     announceTransitions(services, row, [{ kind: 'loadbalancer', id, from: null, to: 'PENDING_CREATE' }]),
   ]);
-  return { status: 201, body: { loadbalancer: { ...loadBalancerResponse(row), ...graphExpanded(graph, row) } } };
+  return { status: 201, body: { loadbalancer: { ...loadBalancerResponse(row), ...graphExpanded(graph) } } };
 }
 
 async function found(request: ApiRequest): Promise<LoadBalancerRow> {
@@ -137,9 +151,13 @@ const busy = ({ id, provisioning_status }: LoadBalancerRow) =>
 async function update(request: ApiRequest): Promise<ApiResponse> {
   const row = await found(request);
   const set = parseUpdate(loadBalancer, rootOf(loadBalancer, request.body));
+  await checkVipPolicies(request, set);
+  refuseGroupsOnSriov(row, set.vip_sg_ids ?? []);
   const isStrict = request.services.config.conflict_policy === 'strict';
   const now = timestamp(request.services.clock.now());
   const accepted = await submit(request, row.id, (skeleton) => {
+    const will = { ...skeleton.loadBalancer, ...set };
+    for (const one of skeleton.listeners) checkAllowedCidrs(one.allowed_cidrs, will);
     if (isStrict && skeleton.loadBalancer.provisioning_status !== 'ACTIVE') throw busy(skeleton.loadBalancer);
     return { loadBalancer: { ...set, updated_at: now } };
   });

@@ -1,6 +1,16 @@
 // The members resource, singly and in batches.
 import { ApiError, invalid, notFound } from '../domain/errors.ts';
-import { type MemberRow, member, memberAddressTaken, memberResponse, refuseReservedAddress } from '../domain/member.ts';
+import { vipAddresses } from '../domain/listener-rules.ts';
+import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import {
+  type MemberRow,
+  member,
+  memberAddressTaken,
+  memberResponse,
+  refuseOtherFamily,
+  refuseReservedAddress,
+  sriovRefused,
+} from '../domain/member.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { timestamp } from '../domain/time.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
@@ -51,6 +61,19 @@ export async function checkedMember(request: ApiRequest, given: unknown): Promis
   return attributes;
 }
 
+type OfFlavor = Pick<LoadBalancerRow, 'flavor_data'>;
+
+/** @throws ApiError 400 */
+export function refuseSriov({ request_sriov }: MemberAttributes, { flavor_data }: OfFlavor): void {
+  if (request_sriov && !flavor_data?.allow_member_sriov) throw sriovRefused();
+}
+
+/** What only the pool and its load balancer tell. @throws ApiError 400, 501 */
+function refuseUnfit(attributes: MemberAttributes, poolProtocol: string, loadBalancer: LoadBalancerRow): void {
+  refuseSriov(attributes, loadBalancer);
+  refuseOtherFamily(attributes.address, poolProtocol, vipAddresses(loadBalancer));
+}
+
 /** The pool in the path; an unknown one is refused before the members are looked at. */
 const pooled = (request: ApiRequest): Promise<string> =>
   loadBalancerOf(request, 'pool', 'Pool', param(request, 'pool_id'), 'http');
@@ -79,6 +102,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   const id = services.newId();
   const accepted = await submit(request, loadBalancerId, (skeleton) => {
     const { pool, touch } = targetPool(skeleton, param(request, 'pool_id'));
+    refuseUnfit(attributes, pool.row.protocol, skeleton.loadBalancer);
     const row = newMember(attributes, poolRef(pool), id, services.clock.now());
     return { create: [{ kind: 'member', row }], claims: [addressClaim(row)], touch, quota: { made: { member: 1 } } };
   });
@@ -173,7 +197,7 @@ function batchChange(
   const update = wanted.flatMap((one) => {
     const row = byPlace.get(place(one));
     if (row === undefined) return [];
-    const { address: _a, protocol_port: _p, subnet_id: _s, project_id: _o, ...set } = one;
+    const { address: _a, protocol_port: _p, subnet_id: _s, request_sriov: _r, project_id: _o, ...set } = one;
     const isSame = Object.entries(set).every(
       ([name, value]) => JSON.stringify(row[name as keyof MemberRow]) === JSON.stringify(value),
     );
@@ -208,6 +232,7 @@ async function batch(request: ApiRequest): Promise<ApiResponse> {
   try {
     await submit(request, loadBalancerId, async (skeleton) => {
       const { pool, touch } = targetPool(skeleton, poolId);
+      for (const one of wanted) refuseUnfit(one, pool.row.protocol, skeleton.loadBalancer);
       const present = await readMembers(table, loadBalancerId, poolId);
       const change = batchChange(poolRef(pool), present, wanted, isAdditive, newId, clock.now());
       if (isNothing(change)) throw new NothingToDo();

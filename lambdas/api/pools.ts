@@ -1,19 +1,26 @@
 // The pools resource.
 import { conflict, invalid, notFound } from '../domain/errors.ts';
-import { type PoolRow, pool, poolResponse } from '../domain/pool.ts';
-import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
+import {
+  type PoolAttributes,
+  type PoolRow,
+  pool,
+  poolResponse,
+  settledPool,
+  settledPoolUpdate,
+} from '../domain/pool.ts';
+import { parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { timestamp } from '../domain/time.ts';
 import { type Child, listenersUsing, type Skeleton } from '../domain/tree.ts';
 import { readAll, readMembers, readSkeleton } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
+import type { Services } from '../runtime/services.ts';
+import { checkAuthority, checkServed } from './certificates.ts';
 import { listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
 import { listedProject } from './http/policy.ts';
 import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
 import { refusePoolInUse } from './l7-policies.ts';
 import { refuseMismatch } from './listeners.ts';
-
-type PoolAttributes = Created<typeof pool.attributes>;
 
 export function newPool(
   attributes: PoolAttributes,
@@ -55,8 +62,29 @@ export function poolIn(skeleton: Skeleton, id: string): Child<'pool'> {
   return { kind: 'pool', row };
 }
 
+type References = Pick<PoolRow, 'tls_container_ref' | 'ca_tls_container_ref' | 'crl_container_ref'>;
+
+/** @throws ApiError 400 for references that cannot be read or used */
+export async function checkPoolCertificates(services: Services, projectId: string, one: References): Promise<void> {
+  await checkServed(services, projectId, [one.tls_container_ref]);
+  await checkAuthority(services, projectId, one.ca_tls_container_ref, one.crl_container_ref);
+}
+
+/** Reads only what the change brings: what is in force may be out of reach for the moment. */
+function checkChangedCertificates(services: Services, row: PoolRow, given: Partial<References>): Promise<void> {
+  const isAuthorityGiven = 'ca_tls_container_ref' in given || 'crl_container_ref' in given;
+  const { ca_tls_container_ref, crl_container_ref } = { ...row, ...given };
+  return checkPoolCertificates(services, row.project_id, {
+    tls_container_ref: given.tls_container_ref ?? null,
+    ca_tls_container_ref: isAuthorityGiven ? ca_tls_container_ref : null,
+    crl_container_ref,
+  });
+}
+
+type Target = Pick<PoolAttributes, 'loadbalancer_id' | 'listener_id' | 'protocol'>;
+
 /** The listener whose default pool a new pool is to be. @throws ApiError 404, 409, 400 */
-function targetListener(skeleton: Skeleton, attributes: PoolAttributes): Child<'listener'> | undefined {
+function targetListener(skeleton: Skeleton, attributes: Target): Child<'listener'> | undefined {
   if (attributes.listener_id === null) return undefined;
   const row = skeleton.listeners.find((one) => one.id === attributes.listener_id);
   if (row === undefined) throw notFound('Listener', attributes.listener_id);
@@ -65,10 +93,7 @@ function targetListener(skeleton: Skeleton, attributes: PoolAttributes): Child<'
   return { kind: 'listener', row };
 }
 
-async function targetLoadBalancer(
-  request: ApiRequest,
-  { loadbalancer_id, listener_id }: PoolAttributes,
-): Promise<string> {
+async function targetLoadBalancer(request: ApiRequest, { loadbalancer_id, listener_id }: Target): Promise<string> {
   if (loadbalancer_id !== null) return loadbalancer_id;
   if (listener_id === null) throw invalid('Must provide at least one of: loadbalancer_id, listener_id');
   return loadBalancerOf(request, 'listener', 'Listener', listener_id);
@@ -76,15 +101,16 @@ async function targetLoadBalancer(
 
 async function create(request: ApiRequest): Promise<ApiResponse> {
   const { services } = request;
-  const attributes = parseCreate(pool, rootOf(pool, request.body));
-  if (attributes.healthmonitor !== null || attributes.members.length > 0) {
+  const given = parseCreate(pool, rootOf(pool, request.body));
+  if (given.healthmonitor !== null || given.members.length > 0) {
     throw invalid('healthmonitor and members are taken only within a load balancer that is created with them');
   }
   const id = services.newId();
   let listenerIds: string[] = [];
-  const accepted = await submit(request, await targetLoadBalancer(request, attributes), (skeleton) => {
-    const row = newPool(attributes, skeleton.loadBalancer, id, services.clock.now());
-    const listener = targetListener(skeleton, attributes);
+  const accepted = await submit(request, await targetLoadBalancer(request, given), async (skeleton) => {
+    const listener = targetListener(skeleton, given);
+    const row = newPool(settledPool(given, services.config), skeleton.loadBalancer, id, services.clock.now());
+    await checkPoolCertificates(services, row.project_id, row);
     listenerIds = listener ? [listener.row.id] : [];
     return {
       create: [{ kind: 'pool', row }],
@@ -118,12 +144,14 @@ async function show(request: ApiRequest): Promise<ApiResponse> {
 async function update(request: ApiRequest): Promise<ApiResponse> {
   const id = param(request, 'pool_id');
   const loadBalancerId = await loadBalancerOf(request, 'pool', 'Pool', id);
-  const set = parseUpdate(pool, rootOf(pool, request.body));
+  const given = parseUpdate(pool, rootOf(pool, request.body));
   let skeleton: Skeleton | undefined;
-  const accepted = await submit(request, loadBalancerId, (read) => {
+  const accepted = await submit(request, loadBalancerId, async (read) => {
     skeleton = read;
     const child = poolIn(read, id);
     refuseWhileDeleting('Pool', child.row);
+    const set = settledPoolUpdate(child.row, given, request.services.config);
+    await checkChangedCertificates(request.services, child.row, set);
     return { update: [{ child, set }], touch: touchedListeners(read, id) };
   });
   const members = await readMembers(request.services.table, loadBalancerId, id);

@@ -95,6 +95,24 @@ export const listOf = <T>(element: z.ZodType<T>) =>
     });
   });
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** An object used as a map from any name to one kind of value. */
+export const mapOf = <T>(element: z.ZodType<T>) =>
+  z
+    .unknown()
+    .transform((value, context): Record<string, T> => {
+      if (!isObject(value)) return refused(context, 'Value should be an object');
+      const entries = Object.entries(value).map(([name, one]): [string, T] => {
+        const parsed = element.safeParse(one);
+        if (parsed.success) return [name, parsed.data];
+        return [name, refused(context, parsed.error.issues[0]?.message ?? 'Value is not valid')];
+      });
+      return Object.fromEntries(entries);
+    })
+    .meta({ type: 'object', additionalProperties: element.meta() ?? {} });
+
 /** A row holds its tags twice while a change of them is pending, in 400 KB with everything else. Octavia has no limit here. */
 const tagsAtMost = 128;
 export const tags = () =>
@@ -104,7 +122,9 @@ export const tags = () =>
 
 /** Any object; what is in it is judged by the resource it stands for. */
 export const nested = () =>
-  z.unknown().transform((value, context): Record<string, unknown> => {
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject ? (value as Record<string, unknown>) : refused(context, 'Value should be an object');
-  });
+  z
+    .unknown()
+    .transform(
+      (value, context): Record<string, unknown> =>
+        isObject(value) ? value : refused(context, 'Value should be an object'),
+    );

@@ -1,10 +1,12 @@
 // Health monitors: how a pool finds out which members live.
 import { boolean, integer, oneOf, oneOfNumbers, pattern, tags, text, urlPath, uuid } from './attribute-types.ts';
+import { type DeploymentRules, disabled, invalidOption } from './deployment.ts';
 import { invalid } from './errors.ts';
-import { type Created, resource } from './resource.ts';
+import { type Created, resource, type Updated } from './resource.ts';
 import { owner, type Row, refs } from './row.ts';
 
-export const monitorTypes = ['HTTP', 'HTTPS', 'TCP', 'TLS-HELLO'] as const;
+export const monitorTypes = ['HTTP', 'HTTPS', 'PING', 'TCP', 'TLS-HELLO', 'UDP-CONNECT', 'SCTP'] as const;
+type MonitorType = (typeof monitorTypes)[number];
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'OPTIONS', 'CONNECT', 'PATCH'] as const;
 const seconds = () => integer(0, 2_147_483);
 const hostname =
@@ -37,26 +39,75 @@ export const healthMonitor = resource({
 type Attributes = Created<typeof healthMonitor.attributes>;
 export interface HealthMonitorRow extends Row, Omit<Attributes, 'project_id'> {}
 
-export const speaksHttp = (type: HealthMonitorRow['type']): boolean => type === 'HTTP' || type === 'HTTPS';
+export const speaksHttp = (type: MonitorType): boolean => type === 'HTTP' || type === 'HTTPS';
+
+const ofHttp = ['http_method', 'url_path', 'expected_codes'] as const;
+const refuseHttp = (name: string, type: string) => invalidOption(name, `health monitors of type ${type}`);
+
+function checkDomainName({ domain_name, http_version }: Pick<HealthMonitorRow, 'domain_name' | 'http_version'>): void {
+  if (domain_name === null) return;
+  if (http_version === null) throw invalid("'http_version' must be specified when 'domain_name' is provided.");
+  if (http_version < 1.1) {
+    throw invalidOption(`http_version ${http_version.toFixed(1)}`, 'health monitors HTTP 1.1 domain name health check');
+  }
+}
+
+const httpDefaults = (monitor: Pick<HealthMonitorRow, (typeof ofHttp)[number]>) => ({
+  http_method: monitor.http_method ?? 'GET',
+  url_path: monitor.url_path ?? '/',
+  expected_codes: monitor.expected_codes ?? '200',
+});
 
 /** Fills in what only HTTP(S) monitors have and refuses it elsewhere. @throws ApiError 400 */
-export function settledMonitor<M extends Partial<Attributes> & { type: HealthMonitorRow['type'] }>(monitor: M): M {
-  const given = (['http_method', 'url_path', 'expected_codes', 'http_version', 'domain_name'] as const).filter(
-    (name) => (monitor[name] ?? null) !== null,
-  );
-  if (!speaksHttp(monitor.type)) {
-    if (given.length === 0) return monitor;
-    throw invalid(`${given.join(', ')} is not a valid option for health monitors of type ${monitor.type}`);
+export function settledMonitor(monitor: Attributes, rules: DeploymentRules): Attributes {
+  if (monitor.type === 'PING' && !rules.allow_ping_health_monitors) throw disabled('type', monitor.type);
+  const given = ofHttp.find((name) => monitor[name] !== null);
+  if (!speaksHttp(monitor.type) && given !== undefined) throw refuseHttp(given, monitor.type);
+  checkDomainName(monitor);
+  return speaksHttp(monitor.type) ? { ...monitor, ...httpDefaults(monitor) } : monitor;
+}
+
+/** Judges a change, and answers what is to be set. @throws ApiError 400 */
+export function settledMonitorUpdate(
+  row: HealthMonitorRow,
+  given: Updated<typeof healthMonitor.attributes>,
+): Partial<HealthMonitorRow> {
+  const foreign = ofHttp.find((name) => name in given);
+  if (!speaksHttp(row.type) && foreign !== undefined) throw refuseHttp(foreign, row.type);
+  const will = { ...row, ...given };
+  if ('domain_name' in given || 'http_version' in given) checkDomainName(will);
+  const settled: Record<string, unknown> = speaksHttp(row.type) ? { ...will, ...httpDefaults(will) } : will;
+  return Object.fromEntries(Object.keys(given).map((name) => [name, settled[name]]));
+}
+
+const datagramTypes: readonly string[] = ['UDP-CONNECT', 'SCTP', 'TCP', 'HTTP'];
+
+/**
+ * Which types a pool takes, by its protocol.
+ * @param delay seconds; undefined when it is not changed
+ * @throws ApiError 400
+ */
+export function checkTypeForPool(
+  type: MonitorType,
+  delay: number | undefined,
+  poolProtocol: string,
+  rules: DeploymentRules,
+): void {
+  if (poolProtocol !== 'UDP' && poolProtocol !== 'SCTP') {
+    if (type !== 'UDP-CONNECT' && type !== 'SCTP') return;
+    throw invalid(`The ${type} type is only supported for pools of type UDP/SCTP.`);
   }
-  if (monitor.domain_name && (monitor.http_version ?? 0) < 1.1) {
-    throw invalid("'http_version'(1.1) must be set when 'domain_name' is set");
+  if (!datagramTypes.includes(type)) {
+    throw invalid(
+      `The associated pool protocol is ${poolProtocol}, so only a ${datagramTypes.join('/')} health monitor is supported.`,
+    );
   }
-  return {
-    ...monitor,
-    http_method: monitor.http_method ?? 'GET',
-    url_path: monitor.url_path ?? '/',
-    expected_codes: monitor.expected_codes ?? '200',
-  };
+  const least = rules.udp_connect_min_interval_health_monitor;
+  if (type === 'UDP-CONNECT' && delay !== undefined && delay < least) {
+    throw invalid(
+      `The request delay value ${delay} should be larger than ${least} for UDP-CONNECT health monitor type.`,
+    );
+  }
 }
 
 export function healthMonitorResponse(row: HealthMonitorRow) {

@@ -53,6 +53,8 @@ const targetActions = {
 type TargetName = keyof typeof targetActions;
 const targetNames = Object.keys(targetActions) as TargetName[];
 
+const wrongArguments = (reason: string) => new ApiError(400, `Invalid L7 Policy arguments: ${reason}`);
+
 /**
  * Action and target as they are to be stored: a target that is given implies its action and displaces the others.
  * @param before what an update starts from; undefined for a create
@@ -61,10 +63,7 @@ const targetNames = Object.keys(targetActions) as TargetName[];
 export function settledTargets(given: Partial<Targets>, before?: Targets): Targets {
   const named = targetNames.filter((name) => (given[name] ?? null) !== null);
   if (named.includes('redirect_pool_id') && named.length > 1) {
-    throw new ApiError(
-      400,
-      'Invalid L7 Policy arguments: Cannot specify redirect_pool_id and redirect_url at the same time',
-    );
+    throw wrongArguments('Cannot specify redirect_pool_id and redirect_url or redirect_prefix at the same time');
   }
   const target = named[0];
   const action: L7Action = target ? targetActions[target] : (given.action ?? before?.action ?? 'REJECT');
@@ -77,7 +76,7 @@ export function settledTargets(given: Partial<Targets>, before?: Targets): Targe
     redirect_prefix: wanted === 'redirect_prefix' ? targetOf('redirect_prefix') : null,
   };
   if (wanted !== undefined && targets[wanted] === null) {
-    throw new ApiError(400, `Invalid L7 Policy action specified: ${action} needs ${wanted}`);
+    throw wrongArguments(`${wanted === 'redirect_pool_id' ? `${wanted} or redirect_pool` : wanted} must not be None`);
   }
   const isRedirect = wanted === 'redirect_url' || wanted === 'redirect_prefix';
   if (!isRedirect && (given.redirect_http_code ?? null) !== null && wanted !== undefined) {

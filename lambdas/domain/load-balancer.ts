@@ -1,8 +1,9 @@
 // Load balancers: the root of every tree, and what the control plane remembers about its work on one.
 import { boolean, ipAddress, listOf, nested, tags, text, uuid } from './attribute-types.ts';
 import type { AvailabilityZoneData } from './availability-zone-profile.ts';
+import { invalid } from './errors.ts';
 import type { FlavorData } from './flavor-profile.ts';
-import { type Created, resource } from './resource.ts';
+import { type Created, parseCreate, resource } from './resource.ts';
 import { owner, type Row, refs } from './row.ts';
 import type { AmphoraRole } from './statuses.ts';
 
@@ -19,6 +20,9 @@ export const loadBalancer = resource({
     vip_port_id: { type: uuid(), on: 'create' },
     vip_subnet_id: { type: uuid(), on: 'create' },
     vip_network_id: { type: uuid(), on: 'create' },
+    vip_qos_policy_id: { type: uuid(), on: 'create+update' },
+    vip_sg_ids: { type: listOf(uuid()), on: 'create+update', default: [] },
+    additional_vips: { type: listOf(nested()), on: 'create', default: [] },
     project_id: { type: text(36), on: 'create' },
     provider: { type: text(64), on: 'create' },
     flavor_id: { type: uuid(), on: 'create' },
@@ -28,6 +32,35 @@ export const loadBalancer = resource({
     tags: { type: tags(), on: 'create+update', default: [] },
   },
 });
+
+const additionalVip = resource({
+  root: 'additional_vips',
+  plural: 'additional_vips',
+  argument: 'load_balancer.loadbalancer',
+  title: 'Additional VIP',
+  attributes: {
+    subnet_id: { type: uuid(), on: 'create', required: true },
+    ip_address: { type: ipAddress(), on: 'create' },
+    port_id: { type: uuid(), on: 'create' },
+  },
+});
+/** What is asked for; null: to be chosen. */
+export type AdditionalVipWish = Created<typeof additionalVip.attributes>;
+
+/** An address beside the VIP, in another subnet of its network. */
+export interface AdditionalVip {
+  subnet_id: string;
+  ip_address: string;
+  port_id: string;
+}
+
+/** @throws ApiError 400 */
+export function checkedAdditionalVips(given: readonly unknown[]): AdditionalVipWish[] {
+  const wishes = given.map((one) => parseCreate(additionalVip, one));
+  if (new Set(wishes.map((one) => one.subnet_id)).size < wishes.length) throw duplicateSubnet();
+  return wishes;
+}
+export const duplicateSubnet = () => invalid('Duplicate VIP subnet(s) specified. Only one IP can be bound per subnet.');
 
 export type OperationKind = 'create' | 'update' | 'delete' | 'failover';
 
@@ -78,12 +111,13 @@ export const longerPause = (before: FailoverPause | null | undefined, now: numbe
 type Attributes = Created<typeof loadBalancer.attributes>;
 export interface LoadBalancerRow
   extends Omit<Row, 'load_balancer_id'>,
-    Omit<Attributes, 'listeners' | 'pools' | 'project_id'> {
+    Omit<Attributes, 'listeners' | 'pools' | 'project_id' | 'additional_vips'> {
   load_balancer_id: string;
   vip_address: string;
   vip_port_id: string;
   vip_subnet_id: string;
   vip_network_id: string;
+  additional_vips: AdditionalVip[];
   provider: string;
   topology: 'SINGLE' | 'ACTIVE_STANDBY';
   /** What the profiles of its flavor and zone said when it was made; they may not change while they are in use. */
@@ -123,13 +157,13 @@ export function loadBalancerResponse(row: LoadBalancerRow) {
     vip_port_id: row.vip_port_id,
     vip_subnet_id: row.vip_subnet_id,
     vip_network_id: row.vip_network_id,
-    vip_sg_ids: [],
-    additional_vips: [],
+    vip_sg_ids: row.vip_sg_ids,
+    additional_vips: row.additional_vips,
     listeners: refs(row.listener_ids),
     pools: refs(row.pool_ids),
     provider: row.provider,
     flavor_id: row.flavor_id,
-    vip_qos_policy_id: null,
+    vip_qos_policy_id: row.vip_qos_policy_id,
     tags: row.tags,
     availability_zone: row.availability_zone,
     vip_vnic_type: row.flavor_data?.sriov_vip ? 'direct' : 'normal',

@@ -1,6 +1,8 @@
 // Members: the hosts a pool sends to.
 import { boolean, integer, ipAddress, tags, text, uuid } from './attribute-types.ts';
-import { ApiError, invalid } from './errors.ts';
+import { invalidOption, unsupportedOption } from './deployment.ts';
+import { ApiError } from './errors.ts';
+import { versionOf } from './ip-addresses.ts';
 import { type Created, resource } from './resource.ts';
 import { owner, type Row } from './row.ts';
 
@@ -22,6 +24,7 @@ export const member = resource({
     backup: { type: boolean(), on: 'create+update', default: false },
     monitor_port: { type: port(), on: 'create+update' },
     monitor_address: { type: ipAddress(), on: 'create+update' },
+    request_sriov: { type: boolean(), on: 'create', default: false },
     tags: { type: tags(), on: 'create+update', default: [] },
   },
 });
@@ -34,8 +37,19 @@ export interface MemberRow extends Row, Omit<Attributes, 'project_id'> {
 /** The metadata services of clouds, which nobody may balance to. */
 const reservedAddresses = new Set(['169.254.169.254', 'fd00:ec2::254']);
 export function refuseReservedAddress(address: string): void {
-  if (reservedAddresses.has(address)) throw invalid(`Member IP Address must not be one of: ${address}`);
+  if (reservedAddresses.has(address)) throw invalidOption(address, 'member address');
 }
+
+/** Datagrams are passed on with the client's address, so they stay within a family. @throws ApiError 501 */
+export function refuseOtherFamily(address: string, poolProtocol: string, vips: readonly string[]): void {
+  if (poolProtocol !== 'UDP' && poolProtocol !== 'SCTP') return;
+  if (vips.some((vip) => versionOf(vip) === versionOf(address))) return;
+  throw unsupportedOption(
+    `This provider doesn't support mixing IPv4 and IPv6 addresses for its VIP and members in ${poolProtocol} load balancers.`,
+  );
+}
+
+export const sriovRefused = () => new ApiError(400, 'The load balancer flavor does not allow SR-IOV member ports.');
 
 export const memberAddressTaken = (address: string, protocolPort: number) =>
   new ApiError(409, `Another member on this pool is already using ip ${address} on protocol_port ${protocolPort}`);
@@ -58,6 +72,6 @@ export function memberResponse(row: MemberRow) {
     monitor_address: row.monitor_address,
     monitor_port: row.monitor_port,
     tags: row.tags,
-    vnic_type: 'normal',
+    vnic_type: row.request_sriov ? 'direct' : 'normal',
   };
 }

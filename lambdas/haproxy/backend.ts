@@ -6,7 +6,10 @@ import type { PoolRow } from '../domain/pool.ts';
 import { type Argument, address, type Line, linesOf, name, type Section, section, wordFor, words } from './config.ts';
 import { backendName, type Mode, modeLine, modeOf } from './frontend.ts';
 import { checkArguments, checkLines } from './health-check.ts';
+import { headerLines } from './insert-headers.ts';
+import { persistenceArguments, persistenceLines } from './persistence.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
+import { tlsArguments } from './tls.ts';
 
 const algorithms: Record<string, Argument[][]> = {
   ROUND_ROBIN: [words`balance roundrobin`],
@@ -34,14 +37,17 @@ export interface PoolParts {
 
 export function backend(listener: ListenerRow, parts: PoolParts, options: RenderOptions): Section {
   const { pool, healthMonitor, members } = parts;
-  const mode = wordFor(modes, pool.protocol, pool.id);
+  const ofPool = wordFor(modes, pool.protocol, pool.id);
+  const mode = ofPool === 'as the listener' ? modeOf(listener) : ofPool;
   return section(pool.id, words`backend ${backendName(pool, listener)}`, [
     ...linesOf(
       pool.id,
-      modeLine(mode === 'as the listener' ? modeOf(listener) : mode),
-      ...(mode === 'http' ? [words`http-reuse safe`] : []),
+      modeLine(mode),
+      ...(ofPool === 'http' ? [words`http-reuse safe`] : []),
       ...wordFor(algorithms, pool.lb_algorithm, pool.id),
+      ...persistenceLines(pool, mode),
     ),
+    ...(mode === 'http' ? linesOf(listener.id, ...headerLines(listener, pool)) : []),
     ...linesOf(listener.id, words`fullconn ${connectionsOf(listener, options)}`),
     ...linesOf(pool.id, words`option allbackups`, words`load-server-state-from-file global`),
     ...linesOf(
@@ -50,19 +56,21 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       words`timeout server ${listener.timeout_member_data ?? 50_000}`,
     ),
     ...(healthMonitor ? checkLines(healthMonitor) : []),
-    ...members.map((member) => server(member, pool, healthMonitor)),
+    ...members.map((member) => server(member, parts, mode)),
   ]);
 }
 
 /** Everything on the line, nothing by `default-server`: the agent adds members to a running HAProxy word for word. */
-function server(member: MemberRow, pool: PoolRow, healthMonitor: HealthMonitorRow | undefined): Line {
+function server(member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mode): Line {
   return {
     origin: member.id,
     arguments: [
       ...words`server ${name(member.id)} ${address(member.address, member.protocol_port)} weight ${member.weight ?? 1}`,
       ...(healthMonitor ? checkArguments(healthMonitor, member) : []),
+      ...persistenceArguments(pool, member, mode),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
       ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),
+      ...tlsArguments(pool),
       ...(member.backup ? words`backup` : []),
       ...(member.admin_state_up === false ? words`disabled` : []),
     ],

@@ -12,7 +12,8 @@ export type Argument =
   | { kind: 'name'; text: string; before?: string; after?: string }
   /** A sample fetch of HAProxy's with one argument of a user's. */
   | { kind: 'fetch'; word: string; text: string }
-  | { kind: 'address'; address: string; port?: number };
+  | { kind: 'address'; address: string; port?: number }
+  | { kind: 'cidr'; text: string };
 
 export interface Line {
   /** Id of the resource that the line stands for; null where it is nobody's. */
@@ -35,6 +36,7 @@ export const name = (text: string, before = '', after = ''): Argument => ({ kind
 export const fetch = (word: string, text: string): Argument => ({ kind: 'fetch', word, text });
 /** Without a port where HAProxy wants only the address, as in `addr`. */
 export const address = (ipAddress: string, port?: number): Argument => ({ kind: 'address', address: ipAddress, port });
+export const cidr = (text: string): Argument => ({ kind: 'cidr', text });
 
 /**
  * Arguments from a template: its literal text is words, each hole is one argument. A string cannot fill a hole, so that none

@@ -1,20 +1,60 @@
 // Listeners as HAProxy's frontends.
 import type { ListenerRow } from '../domain/listener.ts';
+import { vipAddresses } from '../domain/listener-rules.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { PoolRow } from '../domain/pool.ts';
-import { type Argument, address, linesOf, name, type Section, section, wordFor, words } from './config.ts';
+import {
+  type Argument,
+  address,
+  cidr,
+  linesOf,
+  name,
+  type Section,
+  section,
+  Unrenderable,
+  wordFor,
+  words,
+} from './config.ts';
 import { l7Lines, type PolicyParts } from './l7.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 
 export type Mode = 'http' | 'tcp';
 
 const modes: Record<string, Mode> = { HTTP: 'http', HTTPS: 'tcp', TCP: 'tcp' };
-export const modeOf = (listener: ListenerRow): Mode => wordFor(modes, listener.protocol, listener.id);
+
+/** Rather no listener than one that serves in the clear what was to be encrypted, or nothing at all. */
+const unserved: Record<string, string> = {
+  TERMINATED_HTTPS:
+    'amphorae do not end TLS: no TERMINATED_HTTPS listener is served, rather than one without encryption',
+  UDP: 'amphorae do not pass on datagrams: no UDP listener is served',
+  SCTP: 'amphorae do not pass on SCTP: no SCTP listener is served',
+  PROMETHEUS: 'amphorae do not export metrics: no PROMETHEUS listener is served',
+};
+
+/** @throws Unrenderable for a protocol that amphorae do not serve */
+export function modeOf({ id, protocol }: ListenerRow): Mode {
+  const reason = unserved[protocol];
+  if (reason !== undefined) throw new Unrenderable(id, reason);
+  return wordFor(modes, protocol, id);
+}
 
 export const modeLine = (mode: Mode): Argument[] => (mode === 'http' ? words`mode http` : words`mode tcp`);
 
 /** A pool is a backend of its own for each listener, whose timeouts it takes: `<pool>:<listener>`. */
 export const backendName = (pool: PoolRow, listener: ListenerRow): Argument => name(`${pool.id}:${listener.id}`);
+
+/** HAProxy takes 64 words a line at most. */
+const cidrsPerLine = 32;
+
+/** Connections from elsewhere end before anything is read of them. Lines of one ACL's name add up. */
+function admission({ allowed_cidrs }: ListenerRow): Argument[][] {
+  if (allowed_cidrs.length === 0) return [];
+  const lines: Argument[][] = [];
+  for (let start = 0; start < allowed_cidrs.length; start += cidrsPerLine) {
+    lines.push([...words`acl allowed_cidrs src`, ...allowed_cidrs.slice(start, start + cidrsPerLine).map(cidr)]);
+  }
+  return [...lines, words`tcp-request connection reject unless allowed_cidrs`];
+}
 
 /** @param pool the default pool, when there is one and it is enabled */
 export function frontend(
@@ -30,8 +70,9 @@ export function frontend(
     ...linesOf(
       listener.id,
       words`maxconn ${connectionsOf(listener, options)}`,
-      words`bind ${address(loadBalancer.vip_address, listener.protocol_port)}`,
+      ...vipAddresses(loadBalancer).map((vip) => words`bind ${address(vip, listener.protocol_port)}`),
       modeLine(mode),
+      ...admission(listener),
     ),
     ...(mode === 'http' ? l7Lines(listener, policies) : []),
     ...linesOf(

@@ -11,8 +11,12 @@ const checks: Record<string, (monitor: HealthMonitorRow) => Argument[][]> = {
   'TLS-HELLO': () => [words`option ssl-hello-chk`],
 };
 
-/** What the check does, once per backend. */
+/** What the check does, once per backend. @throws Unrenderable for what amphorae cannot do */
 export function checkLines(monitor: HealthMonitorRow): Line[] {
+  if (monitor.type === 'PING') {
+    // HAProxy would start a program for each check, which needs privileges that amphorae do not give it.
+    throw new Unrenderable(monitor.id, 'amphorae cannot ping without privileges: members are not monitored');
+  }
   const check = wordFor(checks, monitor.type, monitor.id);
   return linesOf(monitor.id, words`timeout check ${monitor.timeout * 1_000}`, ...check(monitor));
 }

@@ -39,6 +39,8 @@ function printed(argument: Argument, origin: string | null): string {
       return fetched(argument.word, argument.text, origin);
     case 'address':
       return socketAddress(argument, origin);
+    case 'cidr':
+      return network(argument.text, origin);
   }
 }
 
@@ -79,4 +81,11 @@ function socketAddress({ address, port }: Extract<Argument, { kind: 'address' }>
   }
   const host = address.includes(':') ? `[${address}]` : address;
   return port === undefined ? host : `${host}:${port}`;
+}
+
+/** Where a network is expected, HAProxy also takes names of files and flags. */
+function network(text: string, origin: string | null): string {
+  const [, address = '', prefix] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  if (prefix !== undefined && isAddress(address)) return text;
+  throw new Unrenderable(origin, `${JSON.stringify(text)} is not a network`);
 }

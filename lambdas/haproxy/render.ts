@@ -29,8 +29,10 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
       byDefault,
       ...policies.filter(isAsked).map(({ policy }) => parts.get(policy.redirect_pool_id ?? '')),
     ]);
+    // First, so that what cannot be served is put down to the listener and not to its pools.
+    const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
     const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
-    return [frontend(loadBalancer, listener, byDefault?.pool, options, policies), ...backends];
+    return [front, ...backends];
   });
   return [...processSections(served, options), ...proxies];
 }

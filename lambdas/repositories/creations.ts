@@ -27,6 +27,9 @@ function claimed({ kind, row }: Child): Operation[] {
   return [{ kind: 'put', item: { ...addressKey(row.load_balancer_id, pool_id, address, protocol_port) } }];
 }
 
+/** Octavia does not ask for these when they come with their load balancer; they count all the same. */
+const unlimited: readonly QuotaResource[] = ['l7policy', 'l7rule'];
+
 /**
  * Writes a load balancer with its children, all or nothing.
  * @throws ApiError 403 when the quota is met
@@ -48,7 +51,7 @@ export async function createLoadBalancer(
   if (isLarge) await putIntentAside(store, row.id, intents[0]!, below);
   const item = newLoadBalancerItem({ ...row, intents });
   await untilWon(store, row.id, async () => {
-    const quota = await quotaTaken(store.table, row.project_id, { made: delta }, defaults);
+    const quota = await quotaTaken(store.table, row.project_id, { made: delta, unlimited }, defaults);
     const first: Operation[] = [{ kind: 'put', item, when: { exists: false } }, ...(quota ? [quota] : []), ...choices];
     try {
       await store.table.transact(isLarge ? first : [...first, ...below]);

@@ -24,11 +24,15 @@ const listedQuota = (projectId: string) => ({ type_pk: 'quota', type_sk: project
 export interface QuotaCost {
   made: QuotaDelta;
   removed?: QuotaDelta;
+  /** Counted, but held against no limit. */
+  unlimited?: readonly QuotaResource[];
 }
 
-const net = ({ made, removed = {} }: QuotaCost): QuotaDelta =>
+const net = ({ made, removed = {}, unlimited = [] }: QuotaCost): QuotaDelta =>
   Object.fromEntries(
-    (Object.entries(made) as [QuotaResource, number][]).map(([name, count]) => [name, count - (removed[name] ?? 0)]),
+    (Object.entries(made) as [QuotaResource, number][])
+      .filter(([name]) => !unlimited.includes(name))
+      .map(([name, count]) => [name, count - (removed[name] ?? 0)]),
   );
 
 /**

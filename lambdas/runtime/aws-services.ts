@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { AmphoraDriver } from '../drivers/amphora/amphora-driver.ts';
 import type { CertificateAuthority } from '../drivers/certificates/certificate-authority.ts';
+import type { CertificateManager } from '../drivers/certificates/certificate-manager.ts';
 import { aesSealer } from '../drivers/certificates/sealer.ts';
 import type { ComputeDriver } from '../drivers/compute/compute-driver.ts';
 import type { EventDriver } from '../drivers/events/event-driver.ts';
@@ -65,6 +66,11 @@ async function authorityDriver({ config, clock, table }: Parts): Promise<Certifi
   return new LocalCertificateAuthority({ table, clock, encryptionKey: sealingKey(config) });
 }
 
+async function certificateDriver({ config, table }: Parts): Promise<CertificateManager> {
+  const { LocalCertificates } = await import('../drivers/certificates/local-certificates.ts');
+  return new LocalCertificates({ table, sealer: aesSealer(sealingKey(config)) });
+}
+
 const computeDrivers: Record<Config['compute_driver'], (parts: Parts) => Promise<ComputeDriver>> = {
   noop: async () => new (await import('../drivers/compute/noop.ts')).NoopComputeDriver(),
 };
@@ -88,6 +94,7 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
   return {
     ...parts,
     authority,
+    certificates: lazily(() => certificateDriver(parts)),
     queue: lazily(() => queueDriver(parts)),
     flows: lazily(() => flowDriver(parts)),
     events: lazily(() => eventDriver(parts)),

@@ -32,6 +32,14 @@ const choice = <const T extends string>(standard: NoInfer<T>, options: readonly 
     return found;
   },
 });
+const flag = (standard: boolean, meaning: string): Setting<boolean> => ({
+  default: standard,
+  meaning: `${meaning} (true | false)`,
+  parse: (text) => {
+    if (text !== 'true' && text !== 'false') throw new Error(`expected true or false, not "${text}"`);
+    return text === 'true';
+  },
+});
 
 export const settings = {
   conflict_policy: choice(
@@ -63,6 +71,16 @@ export const settings = {
   quota_l7policy: number(-1, 'default quota, -1: none'),
   quota_l7rule: number(-1, 'default quota, -1: none'),
   pagination_max_limit: number(1000, 'rows of a list page at most'),
+  allow_tls_terminated_listeners: flag(true, 'whether users may create listeners that end TLS'),
+  allow_prometheus_listeners: flag(true, 'whether users may create listeners of protocol PROMETHEUS'),
+  allow_ping_health_monitors: flag(true, 'whether users may create health monitors of type PING'),
+  udp_connect_min_interval_health_monitor: number(3, 'least delay of UDP-CONNECT health monitors, seconds; -1: none'),
+  tls_cipher_prohibit_list: word('', 'ciphers nobody may use, separated by colons'),
+  minimum_tls_version: choice(
+    '',
+    ['', 'SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'],
+    'oldest version of TLS for listeners and pools',
+  ),
   token_lifetime_ms: number(3_600_000, 'validity of a token of the built-in identity service'),
   table_name: word('octavia', 'DynamoDB table'),
   work_queue_url: word('', 'SQS FIFO queue of configurations to apply'),

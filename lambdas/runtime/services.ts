@@ -1,6 +1,7 @@
 // Everything a handler may reach, handed in: real on AWS, local on one machine, noop in tests.
 import type { AmphoraDriver } from '../drivers/amphora/amphora-driver.ts';
 import type { CertificateAuthority } from '../drivers/certificates/certificate-authority.ts';
+import type { CertificateManager } from '../drivers/certificates/certificate-manager.ts';
 import type { ComputeDriver } from '../drivers/compute/compute-driver.ts';
 import type { EventDriver } from '../drivers/events/event-driver.ts';
 import type { FlowDriver } from '../drivers/flows/flow-driver.ts';
@@ -23,6 +24,8 @@ export interface Services {
   compute: ComputeDriver;
   network: NetworkDriver;
   authority: CertificateAuthority;
+  /** Certificates of users, by reference. */
+  certificates: CertificateManager;
   amphora: AmphoraDriver;
   events: EventDriver;
   /** Seals what must not lie in the table in the clear: heartbeat keys, private keys. */

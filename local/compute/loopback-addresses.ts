@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { addressRange, toAddress } from '../../lambdas/drivers/network/subnets.ts';
+import { toAddress } from '../../lambdas/domain/ip-addresses.ts';
+import { addressRange } from '../../lambdas/drivers/network/subnets.ts';
 
 export class LoopbackAddresses {
   readonly #directory: string;

@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => plane[Symbol.asyncDispose]());
 
-const runs = { numRuns: 200 };
+const runs = { numRuns: 300 };
 const nowhere = '11111111-2222-4333-8444-555555555555';
 
 /** Anything JSON can say, and things that are nearly right. */
@@ -54,6 +54,12 @@ const address = fc.oneof(fc.ipV4(), fc.ipV6());
 const common = { name: text, tags, admin_state_up: fc.boolean() };
 const described = { ...common, description: text };
 const timeout = fc.integer({ min: 0, max: 2_073_600_000 });
+const tls = {
+  tls_ciphers: fc.constantFrom('AES128-SHA', 'ECDHE-RSA-AES128-GCM-SHA256:!aNULL'),
+  tls_versions: fc.subarray(['TLSv1.1', 'TLSv1.2', 'TLSv1.3'], { minLength: 1 }),
+  alpn_protocols: fc.subarray(['h2', 'http/1.1', 'http/1.0'], { minLength: 1 }),
+};
+const sourceIp = { type: 'SOURCE_IP', cookie_name: null, persistence_timeout: null, persistence_granularity: null };
 
 /** A resource: where it is written to, what it needs, and what it may have. */
 interface Kind {
@@ -88,6 +94,8 @@ const kinds: Record<string, Kind> = {
       timeout_member_connect: timeout,
       timeout_member_data: timeout,
       timeout_tcp_inspect: timeout,
+      ...tls,
+      allowed_cidrs: fc.constantFrom(['10.0.0.0/8'], ['0.0.0.0/0', '192.0.2.1/32']),
     },
     immutable: ['loadbalancer_id', 'protocol', 'protocol_port'],
   },
@@ -99,7 +107,7 @@ const kinds: Record<string, Kind> = {
       protocol: fc.constantFrom('HTTP', 'TCP', 'HTTPS', 'PROXY', 'PROXYV2'),
       lb_algorithm: fc.constantFrom('ROUND_ROBIN', 'LEAST_CONNECTIONS', 'SOURCE_IP'),
     }),
-    optional: described,
+    optional: { ...described, ...tls, tls_enabled: fc.boolean(), session_persistence: fc.constantFrom(null, sourceIp) },
     immutable: ['loadbalancer_id', 'protocol'],
   },
   member: {
@@ -159,7 +167,16 @@ describe.each(Object.entries(kinds))('a %s', (_name, kind) => {
         }),
       )
       .map(([right, given]) => ({ ...right, ...given }));
-  const extra = { listeners: 1, pools: 1, members: 1, healthmonitor: 1, default_pool: 1, tenant_id: 1, provider: 1 };
+  /** Attributes that may be there for one kind or another, and nowhere right by chance. */
+  const extra = Object.fromEntries(
+    [
+      ...['listeners', 'pools', 'members', 'healthmonitor', 'default_pool', 'l7policies', 'tenant_id', 'provider'],
+      ...['vip_qos_policy_id', 'vip_sg_ids', 'additional_vips', 'request_sriov', 'domain_name', 'session_persistence'],
+      ...['insert_headers', 'sni_container_refs', 'default_tls_container_ref', 'client_authentication'],
+      ...['client_ca_tls_container_ref', 'client_crl_container_ref', 'hsts_max_age', 'hsts_preload'],
+      ...['tls_container_ref', 'ca_tls_container_ref', 'crl_container_ref'],
+    ].map((name) => [name, 1]),
+  );
 
   it('with anything in its attributes is accepted or refused, and no error of ours', async () => {
     await fc.assert(

@@ -176,7 +176,11 @@ describe('an attribute', () => {
       'pool',
       'lb_algorithm',
       'RANDOM',
-      invalid('lb_algorithm', 'RANDOM', 'Value should be one of: ROUND_ROBIN, LEAST_CONNECTIONS, SOURCE_IP'),
+      invalid(
+        'lb_algorithm',
+        'RANDOM',
+        'Value should be one of: ROUND_ROBIN, LEAST_CONNECTIONS, SOURCE_IP, SOURCE_IP_PORT',
+      ),
     ],
     ['pool', 'lb_algorithm', null, invalid('lb_algorithm', 'None', 'Value is required and cannot be null')],
     ['member', 'weight', 257, invalid('weight', '257', 'Value should be lower or equal to 256')],
@@ -203,7 +207,7 @@ describe('an attribute', () => {
       'health monitor',
       'domain_name',
       'example.org',
-      "Validation failure: 'http_version'(1.1) must be set when 'domain_name' is set",
+      "Validation failure: 'http_version' must be specified when 'domain_name' is provided.",
     ],
   ])('of a %s is refused: %s = %j', async (name, attribute, value, faultstring) => {
     const kind = kinds[name]!;
@@ -313,7 +317,7 @@ describe('what does not fit together is refused', () => {
       'member',
       { address: '169.254.169.254' },
       400,
-      'Validation failure: Member IP Address must not be one of: 169.254.169.254',
+      '169.254.169.254 is not a valid option for member address',
     ],
     ['health monitor of an unknown pool', 'health monitor', { pool_id: nowhere }, 404, `Pool ${nowhere} not found.`],
     [
@@ -321,7 +325,7 @@ describe('what does not fit together is refused', () => {
       'health monitor',
       { url_path: '/x' },
       400,
-      'Validation failure: url_path is not a valid option for health monitors of type TCP',
+      'url_path is not a valid option for health monitors of type TCP',
     ],
   ])('a %s', async (_what, name, more, status, faultstring) => {
     const kind = kinds[name]!;

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { canonical } from '../../lambdas/domain/ip-addresses.ts';
 import { NoopNetworkDriver } from '../../lambdas/drivers/network/noop.ts';
-import { canonical } from '../../lambdas/drivers/network/subnets.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 import { wanted } from '../support/vip-requests.ts';
 

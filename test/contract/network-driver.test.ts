@@ -131,6 +131,12 @@ describe.each(Object.entries(implementations))('network driver: %s', (_name, mak
     }
   });
 
+  it('knows no security groups and QoS policies it was not told of', async () => {
+    const unknown = (noun: string) => refusal(400, `^${noun} ${unknownId} not found\\.$`);
+    await expect(network.checkSecurityGroup(unknownId)).rejects.toEqual(unknown('Security Group'));
+    await expect(network.checkQosPolicy(unknownId)).rejects.toEqual(unknown('qos_policy'));
+  });
+
   it('releases a VIP once, and gives its address again', async () => {
     const request = wanted({ subnet_id });
     const vip = await network.allocateVip(request);
@@ -269,5 +275,59 @@ describe.each(strict)('network driver: %s', (_name, make) => {
     await expect(network.allocateVip(wanted({ subnet_id, network_id: unknownId }))).rejects.toThrow(ApiError);
     await expect(network.getSubnet(unknownId)).rejects.toEqual(refusal(400, `^Subnet ${unknownId} not found\\.$`));
     await table.close();
+  });
+});
+
+describe('additional VIPs', () => {
+  const subnets = ['127.92.0.0/24', '127.92.1.0/24', '2001:db8::/64'].map((cidr, number) => ({
+    name: `subnet-${number}`,
+    network_name: 'vip-net',
+    cidr,
+  }));
+  let network: TableNetworkDriver;
+  let ids: string[];
+  beforeEach(async () => {
+    network = new NoopNetworkDriver({ table: new SqliteTable({ path: ':memory:' }), clock, newId, subnets });
+    ids = (await network.listSubnets()).map(({ id }) => id);
+  });
+  const wish = (subnet_id: string, ip_address: string | null = null, port_id: string | null = null) => ({
+    subnet_id,
+    ip_address,
+    port_id,
+  });
+
+  it('are the same when asked for again, as after a crash half-way', async () => {
+    const first = wanted({ subnet_id: ids[0]!, additional_vips: [wish(ids[1]!)] });
+    const vip = await network.allocateVip(first);
+    const whole = { ...first, additional_vips: [wish(ids[1]!), wish(ids[2]!)] };
+    const again = await network.allocateVip(whole);
+    expect(again.vip_port_id).toBe(vip.vip_port_id);
+    expect(again.additional_vips?.map((one) => one.ip_address)).toEqual(['127.92.1.1', '2001:db8::1']);
+    expect(again.additional_vips?.[0]).toEqual(vip.additional_vips?.[0]);
+    expect(await network.allocateVip(whole)).toEqual(again);
+  });
+
+  it('are given back with the VIP, ports that were there before stay', async () => {
+    const port = await network.addresses.createPort(ids[1]!, '127.92.1.50');
+    const additional_vips = [wish(ids[1]!, null, port.id), wish(ids[2]!, '2001:db8::9')];
+    const request = wanted({ subnet_id: ids[0]!, additional_vips });
+    const vip = await network.allocateVip(request);
+    expect((await network.addresses.getPort(port.id)).device_id).toBe(request.load_balancer_id);
+    await network.releaseVip(request.load_balancer_id, vip);
+    await network.releaseVip(request.load_balancer_id, vip);
+    expect((await network.addresses.getPort(port.id)).device_id).toBe(null);
+    const next = await network.allocateVip(wanted({ subnet_id: ids[0]!, additional_vips }));
+    expect(next).toMatchObject({ vip_address: vip.vip_address });
+    expect(next.additional_vips?.map((one) => one.ip_address)).toEqual(['127.92.1.50', '2001:db8::9']);
+  });
+
+  it('that cannot be had leave nothing behind', async () => {
+    const taken = await network.allocateVip(wanted({ subnet_id: ids[2]!, address: '2001:db8::9' }));
+    const additional_vips = [wish(ids[1]!), wish(ids[2]!, taken.vip_address)];
+    const asked = network.allocateVip(wanted({ subnet_id: ids[0]!, additional_vips }));
+    await expect(asked).rejects.toEqual(refusal(409, /^The VIP IP address is already in use: /));
+    expect(await network.listVips()).toHaveLength(1);
+    const free = await network.allocateVip(wanted({ subnet_id: ids[0]!, additional_vips: [wish(ids[1]!)] }));
+    expect([free.vip_address, free.additional_vips?.[0]?.ip_address]).toEqual(['127.92.0.1', '127.92.1.1']);
   });
 });

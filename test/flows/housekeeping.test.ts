@@ -91,7 +91,7 @@ describe('the sweep', () => {
   it('releases a VIP without a load balancer, once it is old enough not to be one being created', async () => {
     world = new FlowWorld();
     const [subnet] = await world.outside.network.listSubnets();
-    const none = { address: null, port_id: null, network_id: null, project_id: 'p' };
+    const none = { address: null, port_id: null, network_id: null, project_id: 'p', additional_vips: [] };
     await world.outside.network.allocateVip({ load_balancer_id: 'none', subnet_id: subnet!.id, ...none });
     expect(await sweepOrphans(world.services)).toEqual(nothing);
     world.clock.turn(world.services.config.orphan_age_ms + 1);

@@ -57,6 +57,7 @@ const aListener = () => ({
   protocol: 'HTTP',
   protocol_port: 80,
   default_pool: {
+    name: 'pool',
     protocol: 'HTTP',
     lb_algorithm: 'ROUND_ROBIN',
     members: [{ address: '192.0.2.10', protocol_port: 8080 }],

@@ -1,6 +1,7 @@
 // Everything a handler may reach, with nothing behind it: noop drivers, a table in memory and a clock the test turns.
 import { NoopAmphoraDriver } from '../../lambdas/drivers/amphora/noop.ts';
 import { LocalCertificateAuthority } from '../../lambdas/drivers/certificates/local-authority.ts';
+import { LocalCertificates } from '../../lambdas/drivers/certificates/local-certificates.ts';
 import { aesSealer } from '../../lambdas/drivers/certificates/sealer.ts';
 import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
 import { NoopEventDriver } from '../../lambdas/drivers/events/event-driver.ts';
@@ -33,6 +34,7 @@ export interface TestServices extends Services {
   queue: NoopQueueDriver;
   flows: NoopFlowDriver;
   events: NoopEventDriver;
+  certificates: LocalCertificates;
 }
 
 const encryptionKey = Buffer.alloc(32, 7);
@@ -40,6 +42,7 @@ const encryptionKey = Buffer.alloc(32, 7);
 export function testServices(overrides: Partial<TestServices> = {}): TestServices {
   const clock = overrides.clock ?? new TurnableClock();
   const table = overrides.table ?? new SqliteTable({ path: ':memory:' });
+  const sealer = aesSealer(encryptionKey);
   return {
     config: defaultConfig,
     logger: silentLogger,
@@ -51,9 +54,10 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
     compute: new NoopComputeDriver(),
     network: new NoopNetworkDriver({ table, clock, newId }),
     authority: new LocalCertificateAuthority({ table, encryptionKey, clock }),
+    certificates: new LocalCertificates({ table, sealer }),
     amphora: new NoopAmphoraDriver(),
     events: new NoopEventDriver(),
-    sealer: aesSealer(encryptionKey),
+    sealer,
     ...overrides,
   };
 }

@@ -9,5 +9,6 @@ export const wanted = (request: Partial<VipRequest>): VipRequest => ({
   port_id: null,
   subnet_id: null,
   network_id: null,
+  additional_vips: [],
   ...request,
 });

@@ -36,6 +36,12 @@ describe('difference of two configurations', () => {
   test.each([
     ['another address of a member', ['m1 10.0.0.1:80'], ['m1 10.0.0.9:80'], {}],
     ['other checks of a member', ['m1 10.0.0.1:80 check inter 1s'], ['m1 10.0.0.1:80 check inter 2s'], {}],
+    [
+      'a new member with a cookie',
+      ['m1 10.0.0.1:80 cookie m1'],
+      ['m1 10.0.0.1:80 cookie m1', 'm2 10.0.0.2:80 cookie m2'],
+      {},
+    ],
     ['a member that became a backup', ['m1 10.0.0.1:80'], ['m1 10.0.0.1:80 backup'], {}],
     ['a line of a frontend', ['m1 10.0.0.1:80'], ['m1 10.0.0.1:80'], { frontend: '  maxconn 5' }],
     ['a member with quoted parameters', [], ['m1 10.0.0.1:80 sni "str(a b)"'], {}],

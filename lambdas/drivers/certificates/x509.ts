@@ -100,3 +100,13 @@ function serialNumber(): string {
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;
   return bytes.toString('hex');
 }
+
+/** False for a list of another authority. @throws Error for what is no revocation list @param authority PEM */
+export async function isSignedRevocationList(pem: string, authority: string): Promise<boolean> {
+  const x509 = await load();
+  // The library writes and reads another label than everybody else.
+  const [, base64] = /-----BEGIN X509 CRL-----([^-]+)-----END X509 CRL-----/.exec(pem) ?? [];
+  if (base64 === undefined) throw new TypeError('no PEM of a certificate revocation list');
+  const list = new x509.X509Crl(Buffer.from(base64, 'base64'));
+  return list.verify({ publicKey: new x509.X509Certificate(authority) });
+}

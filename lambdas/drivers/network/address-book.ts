@@ -1,95 +1,113 @@
-// What Neutron keeps for Octavia: which address of which subnet belongs to which port, and which port to whom. One item
-// per address, put only if absent, so that no address is ever given twice, whoever asks and from wherever.
-import { setTimeout as delay } from 'node:timers/promises';
-import { ApiError, conflict, invalid } from '../../domain/errors.ts';
-import { type Item, type Key, type Operation, queryAll, type Table, TransactionCancelled } from '../table/table.ts';
-import { addressKey, FreeAddresses } from './free-addresses.ts';
+// What Neutron keeps for Octavia: VIPs and the interfaces of amphorae, each a port of its load balancer or amphora.
+import { invalid } from '../../domain/errors.ts';
+import { canonical } from '../../domain/ip-addresses.ts';
+import { type AdditionalVip, type AdditionalVipWish, duplicateSubnet } from '../../domain/load-balancer.ts';
+import { type Item, type Key, queryAll, type Table } from '../table/table.ts';
 import type { PluggedInterface, Subnet, Vip, VipRequest } from './network-driver.ts';
-import { addressRange, canonical, contains, makeSubnet, type SubnetSettings, toAddress, toNumber } from './subnets.ts';
+import { missing, type Port, Ports, type PortsOptions } from './ports.ts';
+import { contains } from './subnets.ts';
 
-export interface Port {
-  id: string;
-  subnet_id: string;
-  network_id: string;
-  address: string;
-  /** Load balancer or amphora it is attached to. */
-  device_id: string | null;
-  /** Made before the VIP was asked for: it outlives the load balancer. */
-  is_given: boolean;
-}
-
-export interface AddressBookOptions {
-  table: Table;
+export interface AddressBookOptions extends PortsOptions {
   clock: { now(): number };
-  newId: () => string;
-  subnets: SubnetSettings[];
 }
 
-/** An allocation that somebody else completed first, for the same device. */
-interface Taken {
-  port: Port;
-  record: Item;
-}
-
-const portKey = (id: string): Key => ({ pk: 'NET#ports', sk: `PORT#${id}` });
 export const vipKey = (loadBalancerId: string): Key => ({ pk: 'NET#vips', sk: loadBalancerId });
+const additionalVipKey = (loadBalancerId: string, subnetId: string): Key => ({
+  pk: `NET#additional-vips#${loadBalancerId}`,
+  sk: subnetId,
+});
 const interfaceKey = (loadBalancerId: string, amphoraId: string): Key => ({
   pk: `NET#interfaces#${loadBalancerId}`,
   sk: amphoraId,
 });
 
-/** With a pause of up to 10 ms, doubling to 160 ms: a second in all, on average. */
-const attemptsAtMost = 15;
-
-const missing = (resource: string, id: string) => new ApiError(400, `${resource} ${id} not found.`);
-
 export class AddressBook {
-  readonly #options: AddressBookOptions;
+  readonly #clock: { now(): number };
   readonly #table: Table;
-  readonly #subnets: Map<string, Subnet>;
-  readonly #free = new Map<string, FreeAddresses>();
+  readonly #ports: Ports;
 
   constructor(options: AddressBookOptions) {
-    this.#options = options;
+    this.#clock = options.clock;
     this.#table = options.table;
-    this.#subnets = new Map(options.subnets.map(makeSubnet).map((subnet) => [subnet.id, subnet]));
-    for (const { id, cidr } of this.#subnets.values()) {
-      this.#free.set(id, new FreeAddresses(this.#table, id, addressRange(cidr)));
-    }
+    this.#ports = new Ports(options);
   }
 
   listSubnets(): Subnet[] {
-    return [...this.#subnets.values()];
+    return this.#ports.listSubnets();
   }
 
   getSubnet(id: string): Subnet {
-    const subnet = this.#subnets.get(id);
-    if (!subnet) throw missing('Subnet', id);
-    return subnet;
+    return this.#ports.getSubnet(id);
   }
 
   /** A port nothing is attached to yet, for a load balancer that names it as `vip_port_id`. */
-  async createPort(subnetId: string, address: string | null = null): Promise<Port> {
-    const taken = await this.#allocate(this.getSubnet(subnetId), address, { device_id: null, is_given: true });
-    return taken.port;
+  createPort(subnetId: string, address: string | null = null): Promise<Port> {
+    return this.#ports.create(subnetId, address);
   }
 
   /** @throws ApiError 400 `Port <id> not found.` */
-  async getPort(id: string): Promise<Port> {
-    const item = await this.#table.get(portKey(id));
-    if (!item) throw missing('Port', id);
-    return item['port'] as Port;
+  getPort(id: string): Promise<Port> {
+    return this.#ports.get(id);
   }
 
   async allocateVip(request: VipRequest): Promise<Vip> {
-    const key = vipKey(request.load_balancer_id);
-    const before = await this.#table.get(key);
-    if (before) return before['vip'] as Vip;
-    if (request.port_id !== null) return this.#attach(await this.#givenPort(request, request.port_id), request);
+    const before = await this.vipOf(request.load_balancer_id);
+    const vip = before ?? (await this.#allocatePrimary(request));
+    if (request.additional_vips.length === 0) return vip;
+    try {
+      return { ...vip, additional_vips: await this.#allocateAdditional(request) };
+    } catch (error) {
+      if (before === null) await this.releaseVip(request.load_balancer_id, vip);
+      throw error;
+    }
+  }
+
+  async #allocatePrimary(request: VipRequest): Promise<Vip> {
     const record = (port: Port) => this.#vipRecord(request, port);
+    if (request.port_id !== null) {
+      const port = await this.#givenPort(request, request.port_id);
+      this.#checkSubnets(this.getSubnet(port.subnet_id), request.additional_vips);
+      const attached = { ...port, device_id: request.load_balancer_id };
+      return (await this.#ports.attach(attached, record(attached)))['vip'] as Vip;
+    }
+    const subnet = this.#chooseSubnet(request);
+    this.#checkSubnets(subnet, request.additional_vips);
     const owner = { device_id: request.load_balancer_id, is_given: false };
-    const taken = await this.#allocate(this.#chooseSubnet(request), request.address, owner, record);
+    const taken = await this.#ports.allocate(subnet, request.address, owner, record);
     return taken.record['vip'] as Vip;
+  }
+
+  /** One address per subnet, and all of one network. */
+  #checkSubnets(first: Subnet, wishes: AdditionalVipWish[]): void {
+    const known = new Map(this.listSubnets().map((subnet) => [subnet.id, subnet]));
+    for (const { subnet_id } of wishes) {
+      if (subnet_id === first.id) throw duplicateSubnet();
+      const subnet = known.get(subnet_id);
+      if (subnet === undefined) throw invalid(`Subnet ${subnet_id} not found`);
+      if (subnet.network_id !== first.network_id) throw invalid('All VIP subnets must belong to the same network.');
+    }
+  }
+
+  async #allocateAdditional({ load_balancer_id, additional_vips }: VipRequest): Promise<AdditionalVip[]> {
+    const vips: AdditionalVip[] = [];
+    for (const wish of additional_vips) {
+      const key = additionalVipKey(load_balancer_id, wish.subnet_id);
+      const record = (await this.#table.get(key)) ?? (await this.#takeAdditional(wish, load_balancer_id, key));
+      vips.push(record['vip'] as AdditionalVip);
+    }
+    return vips;
+  }
+
+  async #takeAdditional(wish: AdditionalVipWish, loadBalancerId: string, key: Key): Promise<Item> {
+    const { subnet_id, ip_address, port_id } = wish;
+    const record = (port: Port): Item => ({ ...key, vip: { subnet_id, ip_address: port.address, port_id: port.id } });
+    const asked = { subnet_id, network_id: null, address: ip_address };
+    if (port_id !== null) {
+      const attached = { ...(await this.#givenPort(asked, port_id)), device_id: loadBalancerId };
+      return this.#ports.attach(attached, record(attached));
+    }
+    const owner = { device_id: loadBalancerId, is_given: false };
+    return (await this.#ports.allocate(this.getSubnet(subnet_id), ip_address, owner, record)).record;
   }
 
   /** The VIP the load balancer has, null when none. */
@@ -102,10 +120,11 @@ export class AddressBook {
     for (const { sk } of await queryAll(this.#table, { pk: interfaceKey(loadBalancerId, '').pk })) {
       await this.unplug(loadBalancerId, sk);
     }
-    const port = await this.getPort(vip.vip_port_id);
-    const gone: Operation = { kind: 'delete', key: vipKey(loadBalancerId), when: { exists: true } };
-    if (port.is_given) await this.#write([gone, putPort({ ...port, device_id: null })]);
-    else await this.#removePort(port, gone);
+    // The first address goes last: until then the sweep finds what is left by it.
+    for (const record of await queryAll(this.#table, { pk: additionalVipKey(loadBalancerId, '').pk })) {
+      await this.#ports.release(await this.getPort((record['vip'] as AdditionalVip).port_id), record);
+    }
+    await this.#ports.release(await this.getPort(vip.vip_port_id), vipKey(loadBalancerId));
   }
 
   async plug(loadBalancerId: string, vip: Vip, amphoraId: string): Promise<PluggedInterface> {
@@ -114,14 +133,14 @@ export class AddressBook {
     if (before) return plugged(before['port'] as Port);
     const owner = { device_id: amphoraId, is_given: false };
     const record = (port: Port): Item => ({ ...key, port });
-    const taken = await this.#allocate(this.getSubnet(vip.vip_subnet_id), null, owner, record);
+    const taken = await this.#ports.allocate(this.getSubnet(vip.vip_subnet_id), null, owner, record);
     return plugged(taken.record['port'] as Port);
   }
 
   async unplug(loadBalancerId: string, amphoraId: string): Promise<void> {
     const key = interfaceKey(loadBalancerId, amphoraId);
     const record = await this.#table.get(key);
-    if (record) await this.#removePort(record['port'] as Port, { kind: 'delete', key, when: { exists: true } });
+    if (record) await this.#ports.release(record['port'] as Port, key);
   }
 
   async listVips(): Promise<{ load_balancer_id: string; vip: Vip; allocated_at: number }[]> {
@@ -149,7 +168,8 @@ export class AddressBook {
     return around;
   }
 
-  async #givenPort({ subnet_id, network_id, address }: VipRequest, portId: string): Promise<Port> {
+  async #givenPort(asked: Pick<VipRequest, 'subnet_id' | 'network_id' | 'address'>, portId: string): Promise<Port> {
+    const { subnet_id, network_id, address } = asked;
     const port = await this.getPort(portId);
     if (network_id !== null && network_id !== port.network_id) throw missing('Port', portId);
     if (subnet_id !== null && this.getSubnet(subnet_id).id !== port.subnet_id)
@@ -159,18 +179,6 @@ export class AddressBook {
     return port;
   }
 
-  async #attach(port: Port, request: VipRequest): Promise<Vip> {
-    const attached = { ...port, device_id: request.load_balancer_id };
-    const record = this.#vipRecord(request, attached);
-    const failed = await this.#write([
-      { kind: 'put', item: record, when: { exists: false } },
-      { ...putPort(attached), when: { equals: { device_id: null } } },
-    ]);
-    if (failed === undefined) return record['vip'] as Vip;
-    if (failed === 0) return this.allocateVip(request);
-    throw conflict(`The VIP IP address is already in use: Port ${port.id} is in use by another device.`);
-  }
-
   #vipRecord(request: VipRequest, port: Port): Item {
     const vip: Vip = {
       vip_address: port.address,
@@ -178,88 +186,9 @@ export class AddressBook {
       vip_subnet_id: port.subnet_id,
       vip_network_id: port.network_id,
     };
-    const allocated_at = this.#options.clock.now();
+    const allocated_at = this.#clock.now();
     return { ...vipKey(request.load_balancer_id), vip, project_id: request.project_id, allocated_at };
   }
-
-  /** @param makeRecord what the address is for; when it is there already, nothing is allocated */
-  async #allocate(
-    subnet: Subnet,
-    address: string | null,
-    owner: Pick<Port, 'device_id' | 'is_given'>,
-    makeRecord?: (port: Port) => Item,
-  ): Promise<Taken> {
-    const id = this.#options.newId();
-    let taken: Taken | undefined;
-    const take = async (number: bigint): Promise<boolean> => {
-      const where = { subnet_id: subnet.id, network_id: subnet.network_id };
-      const port: Port = { id, ...where, address: toAddress(number, subnet.ip_version), ...owner };
-      taken = await this.#takeAddress(number, port, makeRecord?.(port) ?? { ...portKey(id), port });
-      if (taken && taken.port.id !== id) this.#free.get(subnet.id)?.giveBack(number);
-      return taken !== undefined;
-    };
-    if (address === null) await this.#free.get(subnet.id)!.pick(take);
-    else await take(requested(subnet, address));
-    if (taken) return taken;
-    if (address === null) throw conflict(`No more IP addresses available on network ${subnet.network_id}.`);
-    throw conflict(
-      `The VIP IP address is already in use: IP address ${address} already allocated in subnet ${subnet.id}.`,
-    );
-  }
-
-  /** Undefined when somebody has the address. */
-  async #takeAddress(number: bigint, port: Port, record: Item): Promise<Taken | undefined> {
-    const key = addressKey(port.subnet_id, number);
-    const isPortItself = record.sk === portKey(port.id).sk;
-    const operations: Operation[] = [
-      isPortItself ? putPort(port) : { kind: 'put', item: record, when: { exists: false } },
-      { kind: 'put', item: { ...key, port_id: port.id }, when: { exists: false } },
-    ];
-    const failed = await this.#write(isPortItself ? operations : [...operations, putPort(port)]);
-    if (failed === undefined) return { port, record };
-    if (failed !== 0) return undefined;
-    const first = await this.#table.get(record);
-    // Gone again between the two requests: the address itself may still be had.
-    if (!first) return this.#takeAddress(number, port, record);
-    return { port: { ...port, id: '' }, record: first };
-  }
-
-  async #removePort(port: Port, record: Operation): Promise<void> {
-    const number = toNumber(port.address);
-    const address = addressKey(port.subnet_id, number);
-    const failed = await this.#write([
-      record,
-      { kind: 'delete', key: address, when: { equals: { port_id: port.id } } },
-      { kind: 'delete', key: portKey(port.id) },
-    ]);
-    if (failed === undefined) this.#free.get(port.subnet_id)?.giveBack(number);
-  }
-
-  /** @returns the first operation whose condition failed, undefined when all were written */
-  async #write(operations: Operation[], attempts = 0): Promise<number | undefined> {
-    try {
-      await this.#table.transact(operations);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof TransactionCancelled)) throw error;
-      if (!error.isConflict) return error.reasons.findIndex(({ code }) => code === 'ConditionalCheckFailed');
-      if (attempts >= attemptsAtMost) throw error;
-    }
-    // Many who want one address only meet again when they come back at once.
-    await delay(Math.random() * 10 * 2 ** Math.min(attempts, 4));
-    return this.#write(operations, attempts + 1);
-  }
 }
-
-const putPort = (port: Port): Operation & { kind: 'put' } => ({
-  kind: 'put',
-  // device_id beside the port, where a condition can see it.
-  item: { ...portKey(port.id), port, device_id: port.device_id },
-});
 
 const plugged = (port: Port): PluggedInterface => ({ vrrp_ip: port.address, vrrp_port_id: port.id });
-
-function requested(subnet: Subnet, address: string): bigint {
-  if (!contains(subnet, address)) throw invalid(`IP address ${address} is not a valid IP for the specified subnet.`);
-  return toNumber(address);
-}

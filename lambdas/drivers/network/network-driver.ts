@@ -1,5 +1,7 @@
 // Subnets, VIPs and who holds them: Neutron's place in Octavia. On AWS a VPC, on one machine loopback addresses.
 
+import type { AdditionalVip, AdditionalVipWish } from '../../domain/load-balancer.ts';
+
 export interface VipRequest {
   load_balancer_id: string;
   project_id: string;
@@ -7,6 +9,8 @@ export interface VipRequest {
   port_id: string | null;
   subnet_id: string | null;
   network_id: string | null;
+  /** Addresses beside it, in other subnets of the same network. */
+  additional_vips: AdditionalVipWish[];
 }
 
 /** Field names as the load balancer carries them. */
@@ -15,6 +19,8 @@ export interface Vip {
   vip_port_id: string;
   vip_subnet_id: string;
   vip_network_id: string;
+  /** Absent: none. */
+  additional_vips?: AdditionalVip[];
 }
 
 export interface Subnet {
@@ -35,11 +41,11 @@ export interface PluggedInterface {
 export interface NetworkDriver {
   /**
    * Reserves the VIP for the load balancer; asked again for the same load balancer, answers with the same VIP.
-   * @throws ApiError 400 for a subnet, network or port that is not there or an address outside of it
+   * @throws ApiError 400 for a subnet, network or port that is not there, an address outside of it, or two of one subnet
    * @throws ApiError 409 for an address that is in use
    */
   allocateVip(request: VipRequest): Promise<Vip>;
-  /** Gives the VIP back; no error when it is gone. */
+  /** Gives the VIP back, with the addresses beside it; no error when it is gone. */
   releaseVip(loadBalancerId: string, vip: Vip): Promise<void>;
   /** Gives the amphora an interface in the VIP's subnet; again: the same one. */
   plugVip(
@@ -65,6 +71,10 @@ export interface NetworkDriver {
   /** @throws ApiError 400 `Subnet <id> not found.` */
   getSubnet(id: string): Promise<Subnet>;
   listSubnets(): Promise<Subnet[]>;
+  /** @throws ApiError 400 `Security Group <id> not found.` */
+  checkSecurityGroup(id: string): Promise<void>;
+  /** @throws ApiError 400 `qos_policy <id> not found.` */
+  checkQosPolicy(id: string): Promise<void>;
   /** Load balancers that hold a VIP, for the sweep of orphans. */
   listVips(): Promise<{ load_balancer_id: string; vip: Vip; allocated_at: number }[]>;
 }

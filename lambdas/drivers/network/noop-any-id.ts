@@ -2,11 +2,12 @@
 // the API with ids of a Neutron that is not there. What it has itself it keeps as strictly as ever.
 import { isIP } from 'node:net';
 import { ApiError } from '../../domain/errors.ts';
+import { canonical, toAddress } from '../../domain/ip-addresses.ts';
 import { type Item, type Table, TransactionCancelled } from '../table/table.ts';
 import { vipKey } from './address-book.ts';
 import type { PluggedInterface, Subnet, Vip, VipRequest } from './network-driver.ts';
 import { NoopNetworkDriver, type NoopNetworkOptions } from './noop.ts';
-import { addressRange, canonical, stableId, toAddress } from './subnets.ts';
+import { addressRange, stableId } from './subnets.ts';
 
 /** Ranges for benchmarks and documentation (RFC 2544, RFC 3849), by family. */
 const ranges = { 4: '198.18.0.0/15', 6: '2001:db8::/32' } as const;
@@ -70,13 +71,18 @@ export class AnyIdNetworkDriver extends NoopNetworkDriver {
   }
 
   async #believed(request: VipRequest): Promise<Vip> {
-    const { address, subnet_id, network_id, port_id } = request;
+    const { address, subnet_id, network_id, port_id, additional_vips } = request;
     const vip_subnet_id = subnet_id ?? this.#newId();
     return {
       vip_address: address === null ? anyAddress(request.load_balancer_id, 4) : canonical(address),
       vip_port_id: port_id ?? this.#newId(),
       vip_subnet_id,
       vip_network_id: network_id ?? (await this.getSubnet(vip_subnet_id)).network_id,
+      additional_vips: additional_vips.map((wish) => ({
+        subnet_id: wish.subnet_id,
+        ip_address: wish.ip_address ?? anyAddress(`${request.load_balancer_id} ${wish.subnet_id}`, 4),
+        port_id: wish.port_id ?? this.#newId(),
+      })),
     };
   }
 

@@ -1,7 +1,8 @@
 // The subnets a network driver without Neutron or a VPC offers: arithmetic on addresses of both families, and ids that
 // are the same on every machine and after every restart.
 import { createHash } from 'node:crypto';
-import { isIP, SocketAddress } from 'node:net';
+import { isIP } from 'node:net';
+import { toNumber } from '../../domain/ip-addresses.ts';
 import type { Subnet } from './network-driver.ts';
 
 /** What an operator sets. */
@@ -56,49 +57,10 @@ export function addressRange(cidr: string): AddressRange {
   return { first: network + 1n, last: ip_version === 4 ? end - 1n : end, ip_version: ip_version as 4 | 6 };
 }
 
-export function toNumber(address: string): bigint {
-  const groups =
-    isIP(address) === 4
-      ? address.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))
-      : expand(address);
-  return BigInt(`0x${groups.join('')}`);
-}
-
-/** In the shortest spelling (RFC 5952). */
-export function toAddress(number: bigint, ipVersion: 4 | 6): string {
-  const hex = number.toString(16).padStart(ipVersion === 4 ? 8 : 32, '0');
-  if (ipVersion === 4)
-    return hex
-      .match(/../g)!
-      .map((part) => Number.parseInt(part, 16))
-      .join('.');
-  return new SocketAddress({ address: hex.match(/.{4}/g)!.join(':'), family: 'ipv6' }).address;
-}
-
-/** One spelling per address, so that an address is never taken for two. */
-export const canonical = (address: string): string => toAddress(toNumber(address), isIP(address) as 4 | 6);
-
 export function contains(subnet: Subnet, address: string): boolean {
   const version = isIP(address);
   if (version !== subnet.ip_version) return false;
   const { first, last } = addressRange(subnet.cidr);
   const number = toNumber(address);
   return first <= number && number <= last;
-}
-
-/** The eight groups of an IPv6 address, four digits each. */
-function expand(address: string): string[] {
-  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(address);
-  const plain = dotted
-    ? dotted[1] +
-      toNumber(dotted[2]!)
-        .toString(16)
-        .padStart(8, '0')
-        .replace(/(.{4})$/, ':$1')
-    : address;
-  const [head = '', tail] = plain.split('::');
-  const before = head.split(':').filter(Boolean);
-  const after = (tail ?? '').split(':').filter(Boolean);
-  const between = new Array<string>(8 - before.length - after.length).fill('0');
-  return [...before, ...between, ...after].map((group) => group.padStart(4, '0'));
 }

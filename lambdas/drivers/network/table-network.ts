@@ -1,14 +1,25 @@
 // A network whose ports and VIPs are kept in the table: what the noop driver and the one of one machine have in common.
 import { AddressBook, type AddressBookOptions } from './address-book.ts';
 import type { NetworkDriver, PluggedInterface, Subnet, Vip, VipRequest } from './network-driver.ts';
+import { missing } from './ports.ts';
 import { type Fence, VipOwnership } from './vip-ownership.ts';
+
+export interface TableNetworkOptions extends AddressBookOptions {
+  /** Ids of what there is to be named; nothing is done to packets by it. None unless told. */
+  security_groups?: readonly string[];
+  qos_policies?: readonly string[];
+}
 
 export class TableNetworkDriver implements NetworkDriver {
   /** Ports of its own accord, as Neutron's API makes them. */
   readonly addresses: AddressBook;
   readonly #owners: VipOwnership;
+  readonly #securityGroups: ReadonlySet<string>;
+  readonly #qosPolicies: ReadonlySet<string>;
 
-  constructor(options: AddressBookOptions, fence: Fence) {
+  constructor(options: TableNetworkOptions, fence: Fence) {
+    this.#securityGroups = new Set(options.security_groups);
+    this.#qosPolicies = new Set(options.qos_policies);
     this.addresses = new AddressBook(options);
     this.#owners = new VipOwnership(options.table, fence);
   }
@@ -50,6 +61,14 @@ export class TableNetworkDriver implements NetworkDriver {
 
   async listSubnets(): Promise<Subnet[]> {
     return this.addresses.listSubnets();
+  }
+
+  async checkSecurityGroup(id: string): Promise<void> {
+    if (!this.#securityGroups.has(id)) throw missing('Security Group', id);
+  }
+
+  async checkQosPolicy(id: string): Promise<void> {
+    if (!this.#qosPolicies.has(id)) throw missing('qos_policy', id);
   }
 
   async listVips(): Promise<{ load_balancer_id: string; vip: Vip; allocated_at: number }[]> {

@@ -49,6 +49,22 @@ export interface RoleAssignment {
   role_id: string;
 }
 
+/** A secret of a program, which lets it in as its user, on one project, with some of the user's roles there. */
+export interface ApplicationCredentialRow {
+  id: string;
+  name: string;
+  description: string | null;
+  user_id: string;
+  project_id: string;
+  role_ids: string[];
+  /** Whether it may be used to make and end application credentials. */
+  unrestricted: boolean;
+  /** Milliseconds since the epoch; null: never. */
+  expires_at: number | null;
+  created_at: string;
+  secret: PasswordHash;
+}
+
 export const defaultDomainId = 'default';
 
 export const roleNames = [

@@ -30,6 +30,9 @@ function tokenBody(valid: ValidToken, inDomain: DomainRow | undefined, catalog: 
     token: {
       methods: claims.methods,
       user: { id: user.id, name: user.name, domain, password_expires_at: null },
+      ...(claims.application_credential_id === undefined
+        ? {}
+        : { application_credential: { id: claims.application_credential_id } }),
       audit_ids: claims.parent_audit_id ? [claims.audit_id, claims.parent_audit_id] : [claims.audit_id],
       issued_at: keystoneTime(claims.issued_at),
       expires_at: keystoneTime(claims.expires_at),

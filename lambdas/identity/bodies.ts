@@ -33,6 +33,17 @@ export const userUpdate = z.object({ user });
 export const roleCreate = z.object({ role });
 export const passwordChange = z.object({ user: z.object({ password, original_password: text }) });
 
+export const credentialCreate = z.object({
+  application_credential: z.object({
+    name: name(255),
+    description: text.nullish(),
+    secret: password.optional(),
+    expires_at: z.iso.datetime({ local: true, offset: true, error: 'must be a date and a time' }).nullish(),
+    roles: z.array(z.union([z.object({ id: z.string() }), z.object({ name: z.string() })])).optional(),
+    unrestricted: z.boolean().optional(),
+  }),
+});
+
 /** @throws ApiError 400 that names the first place that is wrong */
 export function parsed<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body);

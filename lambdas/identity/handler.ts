@@ -4,6 +4,7 @@ import { ApiError } from '../domain/errors.ts';
 import type { Caller, Routes } from '../runtime/http/request.ts';
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
+import { routes as applicationCredentials } from './application-credentials.ts';
 import { routes as auth } from './auth.ts';
 import { routes as domains } from './domains.ts';
 import { routes as projects } from './projects.ts';
@@ -19,6 +20,7 @@ const routes: Routes = {
   ...domains,
   ...projects,
   ...users,
+  ...applicationCredentials,
   ...roles,
   ...assignments,
   ...services,
@@ -27,6 +29,7 @@ const routes: Routes = {
 const publicRoutes = new Set(['GET /identity', 'GET /identity/v3', 'POST /identity/v3/auth/tokens']);
 
 const grants = '/identity/v3/projects/{project_id}/users/{user_id}/roles';
+const credentials = '/identity/v3/users/{user_id}/application_credentials';
 const ownPassword = /^POST \/identity\/v3\/users\/[^/]+\/password$/;
 
 /** Names of Keystone's policies, for the text of a 403. Routes without one are for every caller. */
@@ -43,6 +46,10 @@ const actions: Partial<Record<string, string>> = {
   'GET /identity/v3/users/{user_id}': 'identity:get_user',
   'PATCH /identity/v3/users/{user_id}': 'identity:update_user',
   'DELETE /identity/v3/users/{user_id}': 'identity:delete_user',
+  [`GET ${credentials}`]: 'identity:list_application_credentials',
+  [`POST ${credentials}`]: 'identity:create_application_credential',
+  [`GET ${credentials}/{application_credential_id}`]: 'identity:get_application_credential',
+  [`DELETE ${credentials}/{application_credential_id}`]: 'identity:delete_application_credential',
   'GET /identity/v3/roles': 'identity:list_roles',
   'POST /identity/v3/roles': 'identity:create_role',
   'GET /identity/v3/roles/{role_id}': 'identity:get_role',

@@ -1,14 +1,15 @@
 // /v3/users.
 import { defaultDomainId, type UserRow } from '../domain/identity.ts';
 import { timestamp } from '../domain/time.ts';
+import { credentialsOfUser, removeCredential } from '../repositories/application-credentials.ts';
 import { changePassword, createUser, findUser, listUsers, removeUser, updateUser } from '../repositories/identities.ts';
 import { assignmentsOfUser, revokeRoles } from '../repositories/role-assignments.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { tokensOf } from '../runtime/tokens/tokens.ts';
 import { duplicate, listBody, missing, self } from './answers.ts';
 import { parsed, passwordChange, userCreate, userUpdate } from './bodies.ts';
-import { byPassword } from './login.ts';
 import { hashPassword, unfittable } from './passwords.ts';
+import { byPassword } from './proofs.ts';
 
 const userBody = (request: ApiRequest, user: UserRow) => {
   const { id, name, domain_id, enabled, description, email, default_project_id } = user;
@@ -79,6 +80,7 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   const { table } = request.services;
   // First, so that who is interrupted here and tries again finds the user and what is left.
   await revokeRoles(table, await assignmentsOfUser(table, user.id));
+  for (const credential of await credentialsOfUser(table, user.id)) await removeCredential(table, credential);
   if (!(await removeUser(table, user))) throw missing('user', user.id);
   tokensOf(request.services).forget();
   return { status: 204 };

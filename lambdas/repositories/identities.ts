@@ -20,7 +20,7 @@ interface Named {
 }
 
 export const rowKey = (kind: Kind, id: string): Key => ({ pk: `${kind.toUpperCase()}#${id}`, sk: kind.toUpperCase() });
-const nameKey = (kind: Kind | 'role', domainId: string, name: string): Key => ({
+export const nameKey = (kind: Kind | 'role' | 'application_credential', domainId: string, name: string): Key => ({
   pk: `NAME#${kind}#${domainId}#${name}`,
   sk: 'NAME',
 });
@@ -36,10 +36,15 @@ async function find<R>(table: Table, kind: Kind, id: string): Promise<R | undefi
   return item && rowOf<R>(item);
 }
 
+/** What the name belongs to. @param within domain, or whatever else names are unique in */
+export async function idByName(table: Table, kind: Kind | 'application_credential', within: string, name: string) {
+  if (!isPossibleName(name) || !isPossibleId(within)) return undefined;
+  return (await table.get(nameKey(kind, within, name)))?.['id'] as string | undefined;
+}
+
 async function findByName<R>(table: Table, kind: Kind, domainId: string, name: string): Promise<R | undefined> {
-  if (!isPossibleName(name) || !isPossibleId(domainId)) return undefined;
-  const item = await table.get(nameKey(kind, domainId, name));
-  return item && find<R>(table, kind, item['id'] as string);
+  const id = await idByName(table, kind, domainId, name);
+  return id === undefined ? undefined : find<R>(table, kind, id);
 }
 
 const list = async <R>(table: Table, kind: Kind): Promise<R[]> =>

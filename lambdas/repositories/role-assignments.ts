@@ -1,6 +1,13 @@
 // Who has which role on which project, and what that lets a user do: Keystone's assignment backend.
-import { type Role, type RoleAssignment, type UserRow, withImpliedRoles } from '../domain/identity.ts';
+import {
+  type ApplicationCredentialRow,
+  type Role,
+  type RoleAssignment,
+  type UserRow,
+  withImpliedRoles,
+} from '../domain/identity.ts';
 import { type Item, type Key, type Operation, queryAll, type Table } from '../drivers/table/table.ts';
+import { credentialPrefix } from './application-credentials.ts';
 import { listRoles, roleKey, rowKey, written } from './identities.ts';
 import { isPossibleId, rowOf } from './keys.ts';
 
@@ -71,6 +78,7 @@ export interface UserAccess {
   user: UserRow;
   /** Projects on which the user has a role. */
   project_ids: string[];
+  credentials: ApplicationCredentialRow[];
   /** What the user may do there, implied roles included. */
   rolesOn(projectId: string): Role[];
 }
@@ -84,9 +92,11 @@ export async function findAccess(table: Table, userId: string): Promise<UserAcce
   const assignments = items
     .filter(({ sk }) => sk.startsWith(assignmentPrefix))
     .map((item) => rowOf<RoleAssignment>(item));
+  const credentials = items.filter(({ sk }) => sk.startsWith(credentialPrefix));
   const nameOf = new Map(roles.map(({ id, name }) => [id, name]));
   return {
     user: rowOf<UserRow>(userItem),
+    credentials: credentials.map((item) => rowOf<ApplicationCredentialRow>(item)),
     project_ids: [...new Set(assignments.map(({ project_id }) => project_id))],
     rolesOn: (projectId) => {
       const here = assignments.filter(({ project_id }) => project_id === projectId);

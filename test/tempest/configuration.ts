@@ -3,13 +3,18 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cloud } from '../../local/demo/client.ts';
 
-export type RoleSet = 'keystone_default_roles' | 'advanced';
+export interface Choices {
+  /** Which roles the suite's users have. */
+  roles: 'keystone_default_roles' | 'advanced';
+  /** Of the VIPs the suite asks for. */
+  ipVersion: 4 | 6;
+}
 type Sections = Record<string, Record<string, string | number | boolean>>;
 
 const sectionsOf = (
   { auth_url, username, password, project_name }: Cloud,
   directory: string,
-  roles: RoleSet,
+  { roles, ipVersion }: Choices,
 ): Sections => ({
   DEFAULT: { log_dir: directory, log_file: 'tempest.log', debug: false, use_stderr: false },
   oslo_concurrency: { lock_path: join(directory, 'locks') },
@@ -33,6 +38,7 @@ const sectionsOf = (
   load_balancer: {
     test_with_noop: true,
     RBAC_test_type: roles,
+    test_with_ipv6: ipVersion === 6,
     provider: 'amphora',
     ...{ availability_zone: 'zone-1', availability_zone2: 'zone-2', availability_zone3: 'zone-3' },
     enabled_provider_drivers:
@@ -51,11 +57,11 @@ const printed = (sections: Sections): string =>
     .join('\n');
 
 /** @param discovery folder of tempest that finds the tests, its plugins' too @returns path of tempest.conf */
-export function writeConfiguration(directory: string, discovery: string, cloud: Cloud, roles: RoleSet): string {
+export function writeConfiguration(directory: string, discovery: string, cloud: Cloud, choices: Choices): string {
   mkdirSync(join(directory, 'locks'), { recursive: true });
   const file = join(directory, 'tempest.conf');
   // Holds a password.
-  writeFileSync(file, printed(sectionsOf(cloud, directory, roles)), { mode: 0o600 });
+  writeFileSync(file, printed(sectionsOf(cloud, directory, choices)), { mode: 0o600 });
   const stestr = {
     DEFAULT: { test_path: discovery, top_dir: join(discovery, '..', '..'), group_regex: '([^\\.]*\\.)*' },
   };

@@ -40,7 +40,8 @@ export class Outcomes {
   #explain(failing: Outcome, line: string): void {
     const found = errorLine.exec(line);
     if (found?.[1] === 'Details') failing.reason += ` ${found[2]}`;
-    else if (found) failing.reason = `${found[1]!.split('.').at(-1)}: ${found[2]}`;
+    // The test's own name would keep equal reasons apart.
+    else if (found) failing.reason = `${found[1]!.split('.').at(-1)}: ${found[2]!.replace(/\(\w+:\w+\) /, '')}`;
   }
 
   of(outcome: Outcome['outcome']): Outcome[] {

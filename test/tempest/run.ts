@@ -1,5 +1,5 @@
 // OpenStack's own tests of the load balancer API, octavia-tempest-plugin's, against this service with noop drivers:
-//   node test/tempest/run.ts [--venv DIR] [--regex REGEX] [--roles advanced] [--concurrency N] [--keep]
+//   node test/tempest/run.ts [--venv DIR] [--regex REGEX] [--roles advanced] [--ipv4] [--concurrency N] [--keep]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { startService } from '../../local/demo/service.ts';
-import { type RoleSet, writeConfiguration } from './configuration.ts';
+import { type Choices, writeConfiguration } from './configuration.ts';
 import { type Outcome, Outcomes } from './outcomes.ts';
 import { Missing, type Python, python } from './python.ts';
 
@@ -17,6 +17,7 @@ const { values: options } = parseArgs({
     venv: { type: 'string', default: join(tmpdir(), 'octavia-tempest') },
     regex: { type: 'string', default: 'octavia_tempest_plugin.tests.api' },
     roles: { type: 'string', default: 'keystone_default_roles' },
+    ipv4: { type: 'boolean', default: false },
     concurrency: { type: 'string', default: '2' },
     keep: { type: 'boolean', default: false },
   },
@@ -60,8 +61,8 @@ async function main(): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'octavia-tempest-run-'));
   const service = await startService(['--ephemeral', '--compute', 'noop', '--network', 'noop']);
   try {
-    const roles = options.roles as RoleSet;
-    const configuration = writeConfiguration(directory, suite.discovery, service.cloud, roles);
+    const choices: Choices = { roles: options.roles as Choices['roles'], ipVersion: options.ipv4 ? 4 : 6 };
+    const configuration = writeConfiguration(directory, suite.discovery, service.cloud, choices);
     const outcomes = await runTempest(suite, directory, configuration);
     report(outcomes);
     process.exitCode = outcomes.all.length > 0 && outcomes.of('failed').length === 0 ? 0 : 1;

@@ -38,7 +38,7 @@ async function ofProject(request: ApiRequest, rows: AmphoraRow[]): Promise<Ampho
 async function list(request: ApiRequest): Promise<ApiResponse> {
   authorizeOwn(request);
   const rows = await ofProject(request, await readAllAmphorae(request.services.table));
-  const body = listBody(request, { plural: 'amphorae', rows, show: amphoraResponse, known: amphoraAttributes });
+  const body = await listBody(request, { plural: 'amphorae', rows, show: amphoraResponse, known: amphoraAttributes });
   return { status: 200, body };
 }
 

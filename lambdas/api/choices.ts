@@ -78,7 +78,7 @@ export function choiceHandlers<R extends Choice>(definition: Definition<R>) {
     const known = [identity, ...Object.keys(resource.attributes)];
     // In the order of ids, a zone's being its name.
     const hidden = (row: R) => ({ id: row.id });
-    return { status: 200, body: listBody(request, { plural, identity, rows, show, hidden, known }) };
+    return { status: 200, body: await listBody(request, { plural, identity, rows, show, hidden, known }) };
   }
 
   return { list, create, show: get, update, remove };

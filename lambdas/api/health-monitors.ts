@@ -12,12 +12,10 @@ import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resour
 import { timestamp } from '../domain/time.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { TreeChange } from '../repositories/changes.ts';
-import { readAll, readChild } from '../repositories/trees.ts';
+import { readChild } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import type { Services } from '../runtime/services.ts';
-import { listBody, withFields } from './http/lists.ts';
-import { scalarNames } from './http/names.ts';
-import { listedProject } from './http/policy.ts';
+import { listed, withFields } from './http/lists.ts';
 import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
 import { poolIn, touchedListeners } from './pools.ts';
 
@@ -123,20 +121,12 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   return { status: 204 };
 }
 
-async function list(request: ApiRequest): Promise<ApiResponse> {
-  const rows = await readAll<HealthMonitorRow>(request.services.table, 'healthmonitor', listedProject(request));
-  const hidden = (row: HealthMonitorRow) => ({ pool_id: row.pool_id });
-  return {
-    status: 200,
-    body: listBody(request, {
-      plural: 'healthmonitors',
-      rows,
-      show: healthMonitorResponse,
-      hidden,
-      known: scalarNames(healthMonitor),
-    }),
-  };
-}
+const list = (request: ApiRequest): Promise<ApiResponse> =>
+  listed<HealthMonitorRow>(request, {
+    resource: healthMonitor,
+    kind: 'healthmonitor',
+    show: (rows) => rows.map(healthMonitorResponse),
+  });
 
 export const routes = {
   'GET /v2.0/lbaas/healthmonitors': list,

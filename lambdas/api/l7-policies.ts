@@ -8,11 +8,9 @@ import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resour
 import { timestamp } from '../domain/time.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { TreeChange } from '../repositories/changes.ts';
-import { readAll, readChild } from '../repositories/trees.ts';
+import { readChild } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
-import { listBody, withFields } from './http/lists.ts';
-import { scalarNames } from './http/names.ts';
-import { listedProject } from './http/policy.ts';
+import { listed, withFields } from './http/lists.ts';
 import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
 
 export type PolicyAttributes = Created<typeof l7Policy.attributes>;
@@ -151,11 +149,8 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   return { status: 204 };
 }
 
-async function list(request: ApiRequest): Promise<ApiResponse> {
-  const rows = await readAll<L7PolicyRow>(request.services.table, 'l7policy', listedProject(request));
-  const body = listBody(request, { plural: 'l7policies', rows, show: l7PolicyResponse, known: scalarNames(l7Policy) });
-  return { status: 200, body };
-}
+const list = (request: ApiRequest): Promise<ApiResponse> =>
+  listed<L7PolicyRow>(request, { resource: l7Policy, kind: 'l7policy', show: (rows) => rows.map(l7PolicyResponse) });
 
 /** A pool that a policy sends to cannot go. @throws ApiError 409 */
 export function refusePoolInUse(skeleton: Skeleton, poolId: string): void {

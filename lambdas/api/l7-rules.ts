@@ -121,7 +121,7 @@ async function list(request: ApiRequest): Promise<ApiResponse> {
   const rows = (skeleton?.l7Rules ?? []).filter((row) => row.l7policy_id === policyId);
   return {
     status: 200,
-    body: listBody(request, { plural: 'rules', rows, show: l7RuleResponse, known: scalarNames(l7Rule) }),
+    body: await listBody(request, { plural: 'rules', rows, show: l7RuleResponse, known: scalarNames(l7Rule) }),
   };
 }
 

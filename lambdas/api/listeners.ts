@@ -16,13 +16,11 @@ import type { Child, Skeleton } from '../domain/tree.ts';
 import type { Claim } from '../repositories/changes.ts';
 import { readStatistics, sumOf } from '../repositories/health.ts';
 import { portKey } from '../repositories/keys.ts';
-import { readAll, readChild, readLoadBalancer } from '../repositories/trees.ts';
+import { readChild, readLoadBalancer } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import type { Services } from '../runtime/services.ts';
 import { checkAuthority, checkServed } from './certificates.ts';
-import { listBody, withFields } from './http/lists.ts';
-import { scalarNames } from './http/names.ts';
-import { listedProject } from './http/policy.ts';
+import { listed, withFields } from './http/lists.ts';
 import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
 
 /** What a listener's row is made of, wherever it was described. */
@@ -183,20 +181,8 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   return { status: 204 };
 }
 
-async function list(request: ApiRequest): Promise<ApiResponse> {
-  const rows = await readAll<ListenerRow>(request.services.table, 'listener', listedProject(request));
-  const hidden = (row: ListenerRow) => ({ loadbalancer_id: row.load_balancer_id });
-  return {
-    status: 200,
-    body: listBody(request, {
-      plural: 'listeners',
-      rows,
-      show: listenerResponse,
-      hidden,
-      known: scalarNames(listener),
-    }),
-  };
-}
+const list = (request: ApiRequest): Promise<ApiResponse> =>
+  listed<ListenerRow>(request, { resource: listener, kind: 'listener', show: (rows) => rows.map(listenerResponse) });
 
 async function statistics(request: ApiRequest): Promise<ApiResponse> {
   const row = await found(request);

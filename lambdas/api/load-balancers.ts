@@ -16,11 +16,9 @@ import type { Vip } from '../drivers/network/network-driver.ts';
 import { createLoadBalancer } from '../repositories/creations.ts';
 import { readStatistics, sumOf } from '../repositories/health.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
-import { readAll, readLoadBalancer, readTree } from '../repositories/trees.ts';
+import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
-import { asBoolean, listBody, withFields } from './http/lists.ts';
-import { scalarNames } from './http/names.ts';
-import { listedProject } from './http/policy.ts';
+import { asBoolean, listed, withFields } from './http/lists.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
 import { type Chosen, chosen, refuseVipNetwork } from './load-balancer-choices.ts';
 import { graphExpanded } from './load-balancer-expanded.ts';
@@ -72,6 +70,16 @@ function newLoadBalancer(
   };
 }
 
+/** Never instead of the refusal that the client is to read: an address that stays taken is found by the sweep. */
+async function giveVipBack({ services }: ApiRequest, id: string, vip: Vip): Promise<void> {
+  try {
+    // Without an answer of the table the load balancer may have been written all the same.
+    if ((await readLoadBalancer(services.table, id)) === undefined) await services.network.releaseVip(id, vip);
+  } catch (error) {
+    services.logger.warn('a VIP is left to the sweep', { load_balancer_id: id, error });
+  }
+}
+
 async function create(request: ApiRequest): Promise<ApiResponse> {
   const { services } = request;
   const attributes = parseCreate(loadBalancer, rootOf(loadBalancer, request.body));
@@ -107,8 +115,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     checkAddresses(graph, row);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
-    // Without an answer of the table it may have been written all the same. The sweep finds the address should this fail too.
-    if ((await readLoadBalancer(services.table, id)) === undefined) await services.network.releaseVip(id, vip);
+    await giveVipBack(request, id, vip);
     throw error;
   }
   await Promise.all([
@@ -131,18 +138,12 @@ const show = async (request: ApiRequest): Promise<ApiResponse> => ({
   body: { loadbalancer: withFields(request, loadBalancerResponse(await found(request))) },
 });
 
-async function list(request: ApiRequest): Promise<ApiResponse> {
-  const rows = await readAll<LoadBalancerRow>(request.services.table, 'loadbalancer', listedProject(request));
-  return {
-    status: 200,
-    body: listBody(request, {
-      plural: 'loadbalancers',
-      rows,
-      show: loadBalancerResponse,
-      known: scalarNames(loadBalancer),
-    }),
-  };
-}
+const list = (request: ApiRequest): Promise<ApiResponse> =>
+  listed<LoadBalancerRow>(request, {
+    resource: loadBalancer,
+    kind: 'loadbalancer',
+    show: (rows) => rows.map(loadBalancerResponse),
+  });
 
 /** Octavia's words for a load balancer that is busy itself, other than for one whose child is to be changed. */
 const busy = ({ id, provisioning_status }: LoadBalancerRow) =>

@@ -164,7 +164,7 @@ async function list(request: ApiRequest): Promise<ApiResponse> {
   const rows = await readMembers(table, loadBalancerId, poolId);
   return {
     status: 200,
-    body: listBody(request, { plural: 'members', rows, show: memberResponse, known: scalarNames(member) }),
+    body: await listBody(request, { plural: 'members', rows, show: memberResponse, known: scalarNames(member) }),
   };
 }
 

@@ -1,5 +1,6 @@
 // The pools resource.
 import { conflict, invalid, notFound } from '../domain/errors.ts';
+import type { MemberRow } from '../domain/member.ts';
 import {
   type PoolAttributes,
   type PoolRow,
@@ -11,13 +12,11 @@ import {
 import { parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { timestamp } from '../domain/time.ts';
 import { type Child, listenersUsing, type Skeleton } from '../domain/tree.ts';
-import { readAll, readMembers, readSkeleton } from '../repositories/trees.ts';
+import { readBelow, readMembers, readSkeleton } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import type { Services } from '../runtime/services.ts';
 import { checkAuthority, checkServed } from './certificates.ts';
-import { listBody, withFields } from './http/lists.ts';
-import { scalarNames } from './http/names.ts';
-import { listedProject } from './http/policy.ts';
+import { isAskedFor, listed, withFields } from './http/lists.ts';
 import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
 import { refusePoolInUse } from './l7-policies.ts';
 import { refuseMismatch } from './listeners.ts';
@@ -178,31 +177,39 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   return { status: 204 };
 }
 
-async function list(request: ApiRequest): Promise<ApiResponse> {
-  const { table } = request.services;
-  const rows = await readAll<PoolRow>(table, 'pool', listedProject(request));
-  const skeletons = await skeletonsOf(request, rows);
-  const members = new Map(
-    await Promise.all(
-      rows.map(
-        async (row) => [row.id, (await readMembers(table, row.load_balancer_id, row.id)).map(({ id }) => id)] as const,
-      ),
-    ),
-  );
-  const show = (row: PoolRow) => {
-    const skeleton = skeletons.get(row.load_balancer_id);
-    return skeleton ? shownPool(skeleton, row, members.get(row.id) ?? []) : poolResponse(row, [], []);
-  };
-  const hidden = (row: PoolRow) => ({ loadbalancer_id: row.load_balancer_id, healthmonitor_id: row.healthmonitor_id });
-  const known = scalarNames(pool, ['healthmonitor_id']);
-  return { status: 200, body: listBody(request, { plural: 'pools', rows, show, hidden, known }) };
+/** Only for the rows of the page: one query for each load balancer they are of, and none when neither field is asked for. */
+async function listedPools(request: ApiRequest, rows: PoolRow[]) {
+  const ids = isAskedFor(request, 'listeners', 'members') ? [...new Set(rows.map((row) => row.load_balancer_id))] : [];
+  const read = await Promise.all(ids.map(async (id) => [id, await readBelow(request.services.table, id)] as const));
+  const below = new Map(read.map(([id, tree]) => [id, { ...tree, memberIds: memberIdsByPool(tree.members) }]));
+  return rows.map((row) => {
+    const tree = below.get(row.load_balancer_id);
+    if (tree === undefined) return poolResponse(row, [], []);
+    const listenerIds = listenersUsing(tree, row.id).map(({ id }) => id);
+    return poolResponse(row, listenerIds, tree.memberIds.get(row.id) ?? []);
+  });
 }
 
-async function skeletonsOf(request: ApiRequest, rows: PoolRow[]): Promise<Map<string, Skeleton>> {
-  const ids = [...new Set(rows.map((row) => row.load_balancer_id))];
-  const read = await Promise.all(ids.map((id) => readSkeleton(request.services.table, id)));
-  return new Map(read.filter((one) => one !== undefined).map((one) => [one.loadBalancer.id, one]));
+function memberIdsByPool(members: MemberRow[]): Map<string, string[]> {
+  const ids = new Map<string, string[]>();
+  for (const { pool_id, id } of members) {
+    const present = ids.get(pool_id);
+    if (present) present.push(id);
+    else ids.set(pool_id, [id]);
+  }
+  return ids;
 }
+
+// Which listeners send to a pool is not kept with the pool, and Octavia does not filter by it.
+const { listener_id: _listener, ...filterable } = pool.attributes;
+
+const list = (request: ApiRequest): Promise<ApiResponse> =>
+  listed<PoolRow>(request, {
+    resource: { ...pool, attributes: filterable },
+    kind: 'pool',
+    show: (rows) => listedPools(request, rows),
+    more: ['healthmonitor_id'],
+  });
 
 export const routes = {
   'GET /v2.0/lbaas/pools': list,

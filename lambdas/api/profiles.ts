@@ -105,7 +105,7 @@ export function profileHandlers<R extends ProfileRow>(definition: Definition<R>)
     const rows = await readProfiles<R>(request.services.table, kind);
     const known = ['id', ...Object.keys(resource.attributes)];
     const { plural } = resource;
-    const body = listBody(request, { plural, links: definition.links, rows, show, known });
+    const body = await listBody(request, { plural, links: definition.links, rows, show, known });
     return { status: 200, body };
   }
 

@@ -1,5 +1,7 @@
 // Quotas: how many of each resource a project may have.
+import { integer } from './attribute-types.ts';
 import { ApiError } from './errors.ts';
+import { resource, type Updated } from './resource.ts';
 
 export const quotaResources = {
   loadbalancer: 'Load Balancer',
@@ -10,6 +12,41 @@ export const quotaResources = {
   l7policy: 'L7 Policy',
   l7rule: 'L7 Rule',
 } as const;
+
+const limit = () => ({ type: integer(-1, 2_000_000_000), on: 'create+update' }) as const;
+
+/** Two resources had another name once, which clients still send. */
+export const quota = resource({
+  root: 'quota',
+  plural: 'quotas',
+  argument: 'quotas',
+  title: 'Quotas',
+  attributes: {
+    loadbalancer: limit(),
+    load_balancer: limit(),
+    listener: limit(),
+    member: limit(),
+    pool: limit(),
+    healthmonitor: limit(),
+    health_monitor: limit(),
+    l7policy: limit(),
+    l7rule: limit(),
+  },
+});
+
+/** Limits to be set, null to go back to the default; of two spellings the present one wins. */
+export function limitsAskedFor({
+  load_balancer,
+  health_monitor,
+  ...asked
+}: Updated<typeof quota.attributes>): Partial<Record<QuotaResource, number | null>> {
+  return {
+    ...(load_balancer === undefined ? {} : { loadbalancer: load_balancer }),
+    ...(health_monitor === undefined ? {} : { healthmonitor: health_monitor }),
+    ...asked,
+  };
+}
+
 export type QuotaResource = keyof typeof quotaResources;
 
 /** How many more (or fewer) of each; what a change costs. */

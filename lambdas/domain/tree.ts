@@ -49,13 +49,13 @@ export const childrenOf = (tree: Skeleton & { members?: MemberRow[] }): Child[] 
 ];
 
 /** Pools that policies of the listener send to, as far as the policies take effect. */
-const redirectPools = (tree: Skeleton, listenerId: string): string[] =>
+const redirectPools = (tree: Pick<Skeleton, 'l7Policies'>, listenerId: string): string[] =>
   tree.l7Policies
     .filter((policy) => policy.listener_id === listenerId && takesEffect(policy))
     .flatMap((policy) => (policy.redirect_pool_id === null ? [] : [policy.redirect_pool_id]));
 
 /** Listeners that send traffic to the pool: by default, or by a policy that takes effect. */
-export const listenersUsing = (tree: Skeleton, poolId: string): ListenerRow[] =>
+export const listenersUsing = (tree: Pick<Skeleton, 'listeners' | 'l7Policies'>, poolId: string): ListenerRow[] =>
   tree.listeners.filter(
     (listener) => listener.default_pool_id === poolId || redirectPools(tree, listener.id).includes(poolId),
   );

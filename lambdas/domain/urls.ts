@@ -15,8 +15,11 @@ const isRedirectTarget = (text: string): boolean => {
 
 /** http or https with a host, at most 255 characters. */
 export const redirectUrl = () =>
-  z.unknown().transform((value, context): string => {
-    if (typeof value === 'string' && value.length <= 255 && isRedirectTarget(value)) return value;
-    context.addIssue({ code: 'custom', message: 'Value must be a valid URL string' });
-    return z.NEVER;
-  });
+  z
+    .unknown()
+    .transform((value, context): string => {
+      if (typeof value === 'string' && value.length <= 255 && isRedirectTarget(value)) return value;
+      context.addIssue({ code: 'custom', message: 'Value must be a valid URL string' });
+      return z.NEVER;
+    })
+    .meta({ type: 'string', format: 'uri', maxLength: 255 });

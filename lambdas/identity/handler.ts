@@ -1,7 +1,7 @@
 // The built-in identity service: Keystone's v3 API, as much of it as clients of a load balancer need to log in.
 import { STATUS_CODES } from 'node:http';
 import { ApiError } from '../domain/errors.ts';
-import type { Caller, Routes } from '../runtime/http/request.ts';
+import type { ApiRequest, Caller, Routes } from '../runtime/http/request.ts';
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
 import { routes as applicationCredentials } from './application-credentials.ts';
@@ -67,7 +67,7 @@ const actions: Partial<Record<string, string>> = {
 };
 
 /** What is not the caller's own is for administrators; that a thing is the caller's own is seen by the route itself. */
-function authorize(route: string, { roles }: Caller): void {
+function authorize({ route }: ApiRequest, { roles }: Caller): void {
   if (roles.includes('admin')) return;
   throw new ApiError(403, `You are not authorized to perform the requested action: ${actions[route] ?? route}.`);
 }

@@ -1,6 +1,6 @@
 // What clients of a load balancer ask Neutron: names and ids of networks, subnets and the ports of VIPs. Read from the network driver.
 import { ApiError } from '../domain/errors.ts';
-import type { Caller, Routes } from '../runtime/http/request.ts';
+import type { ApiRequest, Caller, Routes } from '../runtime/http/request.ts';
 import { type HttpHandler, httpHandler, type Service } from '../runtime/http/stack.ts';
 import type { Services } from '../runtime/services.ts';
 import { routes as networks } from './networks.ts';
@@ -10,7 +10,7 @@ import { routes as versions } from './versions.ts';
 const routes: Routes = { ...versions, ...networks, ...ports };
 
 /** Networks are everybody's to see; whose ports are seen is for the route to say. */
-function authorize(_route: string, caller: Caller, projectId: string | null): void {
+function authorize(_request: ApiRequest, caller: Caller, projectId: string | null): void {
   if (caller.roles.includes('admin') || projectId === null || caller.project_id === projectId) return;
   throw new ApiError(403, 'rule:get_port is disallowed by policy');
 }

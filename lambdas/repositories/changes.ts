@@ -1,6 +1,6 @@
 // A write to a load balancer's tree, accepted in one transaction: the generation rises, what changes and its parents become
 // PENDING with a deadline, addresses and ports are claimed, quota is taken.
-import { type ApiError, conflict, notFound } from '../domain/errors.ts';
+import { type ApiError, notFound } from '../domain/errors.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { QuotaDelta, QuotaLimits } from '../domain/quota.ts';
 import { type QuotaResource, quotaMet } from '../domain/quota.ts';
@@ -9,8 +9,9 @@ import { timestamp } from '../domain/time.ts';
 import type { Child, ChildRow, Skeleton } from '../domain/tree.ts';
 import { type Item, type Key, limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
+import { refuseWhileBusy } from './gate.ts';
 import { beginWritingOut, helpWithIntents, putIntentAside } from './intents.ts';
-import { childKey, listed, pointerKey } from './keys.ts';
+import { childKey, listed, nameAttributes, named, pointerKey } from './keys.ts';
 import { loadBalancerUpdate, operationOf } from './load-balancers.ts';
 import { type QuotaCost, quotaTaken } from './quotas.ts';
 import type { Store } from './store.ts';
@@ -95,6 +96,13 @@ function lastGood(row: ChildRow, set: Record<string, unknown>): Record<string, u
 const updatedStatus = (row: { provisioning_status: ProvisioningStatus }): ProvisioningStatus =>
   row.provisioning_status === 'PENDING_CREATE' ? 'PENDING_CREATE' : 'PENDING_UPDATE';
 
+/** What a new name does to the index by name. */
+function renamed({ kind, row }: Child, attributes: Record<string, unknown>) {
+  if (attributes['name'] === undefined) return { set: {}, remove: [] };
+  const set = named(kind, { ...row, ...attributes });
+  return { set, remove: 'name_pk' in set ? [] : nameAttributes };
+}
+
 const updateOperation = (child: Child, set: Record<string, unknown>, remove: string[] = []): Operation => ({
   kind: 'update',
   key: childKey(child),
@@ -140,7 +148,8 @@ class Writing {
       generation: this.#generation,
       updated_at: this.#now,
     };
-    this.operations.push(updateOperation(child, set, ['reason']));
+    const name = renamed(child, attributes);
+    this.operations.push(updateOperation(child, { ...set, ...name.set }, ['reason', ...name.remove]));
     this.#note(child, { ...child.row, ...set } as ChildRow);
   }
 
@@ -172,15 +181,6 @@ class Writing {
     this.refusals.set(operation, refusal);
   }
 }
-
-const acceptsWrites = (row: LoadBalancerRow, policy: ChangePolicy): boolean => {
-  if (row.provisioning_status === 'PENDING_DELETE' || row.provisioning_status === 'DELETED') return false;
-  // What is half gone is only to be deleted again.
-  if (row.provisioning_status === 'ERROR' && row.failed === 'delete') return false;
-  return policy.conflict_policy === 'queue' || row.provisioning_status === 'ACTIVE';
-};
-
-export const immutable = (id: string) => conflict(`Load Balancer ${id} is immutable and cannot be updated.`);
 
 /**
  * A load balancer without amphorae has to be built before anything can be in force on it; and one whose failover failed may have
@@ -236,7 +236,7 @@ export async function changeTree(
     await helpWithIntents(store, loadBalancer);
     const change = await decide(skeleton);
     const quota = await quotaTaken(store.table, loadBalancer.project_id, change.quota ?? { made: {} }, policy.quotas);
-    if (!acceptsWrites(loadBalancer, policy)) throw immutable(loadBalancerId);
+    refuseWhileBusy(loadBalancer, change, policy);
 
     const generation = loadBalancer.generation + 1;
     const now = store.clock.now();

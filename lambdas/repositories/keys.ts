@@ -30,6 +30,16 @@ export const addressKey = (loadBalancerId: string, poolId: string, address: stri
 });
 export const memberPrefix = (poolId: string): string => `MEMBER#${poolId}#`;
 
+/** What the sort keys of a kind begin with in the partition of their load balancer. */
+export const kindPrefixes: Record<ChildKind, string> = {
+  listener: 'LISTENER#',
+  pool: 'POOL#',
+  healthmonitor: 'HM#',
+  l7policy: 'L7POLICY#',
+  l7rule: 'L7RULE#',
+  member: 'MEMBER#',
+};
+
 const sortKeys: { [K in ChildKind]: (row: ChildRow) => string } = {
   listener: (row) => `LISTENER#${row.id}`,
   pool: (row) => `POOL#${row.id}`,
@@ -46,8 +56,21 @@ export const childKey = ({ kind, row }: Child): Key => ({
 /** Ids come from URLs and bodies: one that no row can have is not looked up, so that it meets no limit of the table's keys. */
 export const isPossibleId = (id: string): boolean => /^[\w-]{1,64}$/.test(id);
 
-/** Attributes of the two list indexes. */
-export const listed = (kind: ResourceKind, row: { id: string; project_id: string; created_at: string }) => ({
+interface Listed {
+  id: string;
+  project_id: string;
+  created_at: string;
+  name?: string;
+}
+
+/** Attributes of the index by name; what has no name is not in it. */
+export const named = (kind: ResourceKind, { name, project_id, created_at, id }: Listed) =>
+  name ? { name_pk: `${kind}#${name}`, name_sk: `${project_id}#${created_at}#${id}` } : {};
+export const nameAttributes = ['name_pk', 'name_sk'];
+
+/** Attributes of the list indexes. */
+export const listed = (kind: ResourceKind, row: Listed) => ({
+  ...named(kind, row),
   project_pk: `${row.project_id}#${kind}`,
   project_sk: `${row.created_at}#${row.id}`,
   type_pk: kind,
@@ -67,6 +90,7 @@ const keyAttributes = new Set([
   'project_sk',
   'type_pk',
   'type_sk',
+  ...nameAttributes,
   'pending_pk',
   'pending_sk',
 ]);

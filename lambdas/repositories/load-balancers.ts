@@ -6,7 +6,7 @@ import { isPending } from '../domain/statuses.ts';
 import { type Item, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { condemnOperation } from './amphorae.ts';
 import { RowChanged, untilWon } from './contention.ts';
-import { listed, loadBalancerKey, pendingUntil } from './keys.ts';
+import { listed, loadBalancerKey, nameAttributes, named, pendingUntil } from './keys.ts';
 import type { Store } from './store.ts';
 import { readLoadBalancer } from './trees.ts';
 
@@ -45,17 +45,24 @@ export function loadBalancerUpdate(row: LoadBalancerRow, set: Partial<LoadBalanc
   const deadline = isPending(next.provisioning_status) ? next.operation?.deadline : undefined;
   const isDeleted = next.provisioning_status === 'DELETED';
   const gone = ['project_pk', 'project_sk'];
+  const name = set.name === undefined || isDeleted ? {} : named('loadbalancer', next);
+  const isNameless = isDeleted || (set.name !== undefined && !('name_pk' in name));
   return {
     kind: 'update',
     key: loadBalancerKey(row.id),
     set: {
       ...set,
       revision: revision + 1,
+      ...name,
       ...(deadline === undefined ? {} : pendingUntil(deadline)),
       // Deleted load balancers leave the lists and wait for the purge, oldest first.
       ...(isDeleted ? { type_pk: 'deleted', type_sk: `${next.updated_at}#${row.id}` } : {}),
     },
-    remove: [...(deadline === undefined ? ['pending_pk', 'pending_sk'] : []), ...(isDeleted ? gone : [])],
+    remove: [
+      ...(deadline === undefined ? ['pending_pk', 'pending_sk'] : []),
+      ...(isDeleted ? gone : []),
+      ...(isNameless ? nameAttributes : []),
+    ],
     when: { exists: true, equals: { revision } },
   };
 }

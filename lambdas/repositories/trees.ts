@@ -8,7 +8,15 @@ import type { MemberRow } from '../domain/member.ts';
 import type { PoolRow } from '../domain/pool.ts';
 import type { ChildKind, ChildRows, Skeleton, Tree } from '../domain/tree.ts';
 import { type Item, queryAll, type Table } from '../drivers/table/table.ts';
-import { loadBalancerKey, memberPrefix, partitionOf, pointerKey, rowOf } from './keys.ts';
+import {
+  isPossibleId,
+  loadBalancerKey,
+  memberPrefix,
+  partitionOf,
+  pointerKey,
+  type ResourceKind,
+  rowOf,
+} from './keys.ts';
 
 /** undefined also for a load balancer that was deleted. */
 export async function readLoadBalancer(table: Table, id: string): Promise<LoadBalancerRow | undefined> {
@@ -47,14 +55,14 @@ const rows = <R>(items: Item[], prefix: string): R[] =>
 const byAge = (a: L7RuleRow, b: L7RuleRow): number =>
   a.created_at === b.created_at ? (a.id < b.id ? -1 : 1) : a.created_at < b.created_at ? -1 : 1;
 
-function skeletonOf(loadBalancer: LoadBalancerRow, items: Item[]): Skeleton {
+function belowOf(items: Item[]): Omit<Tree, 'loadBalancer'> {
   return {
-    loadBalancer,
     listeners: rows<ListenerRow>(items, 'LISTENER#'),
     pools: rows<PoolRow>(items, 'POOL#'),
     healthMonitors: rows<HealthMonitorRow>(items, 'HM#'),
     l7Policies: rows<L7PolicyRow>(items, 'L7POLICY#').sort((a, b) => a.position - b.position),
     l7Rules: rows<L7RuleRow>(items, 'L7RULE#').sort(byAge),
+    members: rows<MemberRow>(items, 'MEMBER#'),
   };
 }
 
@@ -71,14 +79,20 @@ export async function readSkeleton(table: Table, id: string): Promise<Skeleton |
     queryAll(table, { pk, between: ['HM#', 'LISTENER#~'] }),
     queryAll(table, { pk, prefix: 'POOL#' }),
   ]);
-  return skeletonOf(loadBalancer, found.flat());
+  const { members: _members, ...below } = belowOf(found.flat());
+  return { loadBalancer, ...below };
 }
 
 export async function readTree(table: Table, id: string): Promise<Tree | undefined> {
   const loadBalancer = await readLoadBalancer(table, id);
   if (loadBalancer === undefined) return undefined;
+  return { loadBalancer, ...(await readBelow(table, id)) };
+}
+
+/** What is below a load balancer, without its own row. */
+export async function readBelow(table: Table, id: string): Promise<Omit<Tree, 'loadBalancer'>> {
   const items = await queryAll(table, { pk: partitionOf(id), between: ['HM#', 'POOL#~'] });
-  return { ...skeletonOf(loadBalancer, items), members: rows<MemberRow>(items, 'MEMBER#') };
+  return belowOf(items);
 }
 
 export async function readMembers(table: Table, loadBalancerId: string, poolId: string): Promise<MemberRow[]> {
@@ -92,7 +106,13 @@ export async function readExpired(table: Table, now: number): Promise<LoadBalanc
   return items.map((item) => rowOf<LoadBalancerRow>(item));
 }
 
-/** All load balancers of one project, or of all, oldest first. */
+/** The row of any kind of resource by its id alone, strongly consistent. */
+export async function readRow(table: Table, kind: ResourceKind, id: string): Promise<object | undefined> {
+  if (!isPossibleId(id)) return undefined;
+  return kind === 'loadbalancer' ? readLoadBalancer(table, id) : readChild(table, kind, id);
+}
+
+/** All rows of a kind of one project, or of all, oldest first. */
 export async function readAll<R>(table: Table, kind: string, projectId: string | null): Promise<R[]> {
   const items =
     projectId === null

@@ -23,6 +23,14 @@ const word = (standard: string, meaning: string): Setting<string> => ({
   meaning,
   parse: (text) => text,
 });
+const flag = (standard: boolean, meaning: string): Setting<boolean> => ({
+  default: standard,
+  meaning: `${meaning} (true | false)`,
+  parse: (text) => {
+    if (text === 'true' || text === 'false') return text === 'true';
+    throw new Error(`expected true or false, not "${text}"`);
+  },
+});
 const choice = <const T extends string>(standard: NoInfer<T>, options: readonly T[], meaning: string): Setting<T> => ({
   default: standard,
   meaning: `${meaning} (${options.join(' | ')})`,
@@ -32,15 +40,6 @@ const choice = <const T extends string>(standard: NoInfer<T>, options: readonly 
     return found;
   },
 });
-const flag = (standard: boolean, meaning: string): Setting<boolean> => ({
-  default: standard,
-  meaning: `${meaning} (true | false)`,
-  parse: (text) => {
-    if (text !== 'true' && text !== 'false') throw new Error(`expected true or false, not "${text}"`);
-    return text === 'true';
-  },
-});
-
 export const settings = {
   conflict_policy: choice(
     'queue',
@@ -81,6 +80,9 @@ export const settings = {
     ['', 'SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'],
     'oldest version of TLS for listeners and pools',
   ),
+  api_base_uri: word('', 'scheme, host and path before /v2 in the links of lists; empty: as the client wrote it'),
+  healthcheck_enabled: flag(false, 'GET /healthcheck is answered, to anybody'),
+  policy_file: word('', "path of a JSON file (or the JSON itself) with policies in the place of Octavia's defaults"),
   token_lifetime_ms: number(3_600_000, 'validity of a token of the built-in identity service'),
   table_name: word('octavia', 'DynamoDB table'),
   work_queue_url: word('', 'SQS FIFO queue of configurations to apply'),

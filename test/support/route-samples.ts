@@ -22,13 +22,28 @@ export async function createSite(api: OctaviaApi): Promise<Site> {
   const pool = await api.createPool({ listener_id: listener['id'] });
   const member = await api.createMember(pool, memberAt(1));
   const monitor = await api.createMonitor(pool);
-  const policy = await api.createL7Policy(listener);
-  const rule = await api.createL7Rule(policy);
+  const policy = await api.expect(
+    201,
+    api.post('l7policies', { l7policy: { listener_id: listener['id'], action: 'REJECT' } }),
+  );
+  const rule = await api.expect(
+    201,
+    api.post(`l7policies/${policy['id']}/rules`, { rule: { type: 'PATH', compare_type: 'EQUAL_TO', value: '/old' } }),
+  );
   return { lb, listener, pool, member, monitor, policy, rule, ids: {} };
 }
 
 /** Octavia's rules, by the groups of people who satisfy them. */
-export type Rule = 'read' | 'read own' | 'list' | 'write' | 'admin' | 'read quota' | 'list quotas' | 'write quota';
+export type Rule =
+  | 'read'
+  | 'read own'
+  | 'read members'
+  | 'list'
+  | 'write'
+  | 'admin'
+  | 'read quota'
+  | 'list quotas'
+  | 'write quota';
 
 export interface Sample {
   success: number;
@@ -71,6 +86,7 @@ export const samples: Record<string, Sample> = {
   'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/status': read('statuses'),
   'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/statuses': read('statuses'),
   'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/stats': read('stats'),
+  'GET /v2.0/lbaas/loadbalancers/{loadbalancer_id}/explain': read('explanation'),
   'GET /v2.0/lbaas/listeners': list('listeners'),
   'POST /v2.0/lbaas/listeners': create('listener', ({ lb }) => ({
     loadbalancer_id: lb['id'],
@@ -88,7 +104,7 @@ export const samples: Record<string, Sample> = {
   })),
   'GET /v2.0/lbaas/pools/{pool_id}': read('pool'),
   'PUT /v2.0/lbaas/pools/{pool_id}': update('pool'),
-  'GET /v2.0/lbaas/pools/{pool_id}/members': read('members'),
+  'GET /v2.0/lbaas/pools/{pool_id}/members': { ...read('members'), rule: 'read members' },
   'POST /v2.0/lbaas/pools/{pool_id}/members': create('member', () => memberAt(77)),
   'PUT /v2.0/lbaas/pools/{pool_id}/members': {
     success: 202,
@@ -100,33 +116,39 @@ export const samples: Record<string, Sample> = {
   'GET /v2.0/lbaas/healthmonitors': list('healthmonitors'),
   'GET /v2.0/lbaas/healthmonitors/{healthmonitor_id}': read('healthmonitor'),
   'PUT /v2.0/lbaas/healthmonitors/{healthmonitor_id}': update('healthmonitor'),
+  'GET /v2.0/lbaas/quotas': { success: 200, rule: 'list quotas', root: 'quotas' },
+  'GET /v2.0/lbaas/quotas/{project_id}': { success: 200, rule: 'read quota', root: 'quota' },
+  'GET /v2.0/lbaas/quotas/{project_id}/default': { success: 200, rule: 'read quota', root: 'quota' },
+  'PUT /v2.0/lbaas/quotas/{project_id}': {
+    success: 202,
+    rule: 'write quota',
+    root: 'quota',
+    body: () => ({ quota: { listener: 100 } }),
+  },
+  'DELETE /v2.0/lbaas/quotas/{project_id}': { success: 202, rule: 'write quota' },
   'GET /v2.0/lbaas/l7policies': list('l7policies'),
+  'GET /v2.0/lbaas/l7policies/{l7policy_id}': read('l7policy'),
   'POST /v2.0/lbaas/l7policies': create('l7policy', ({ listener }) => ({
     listener_id: listener['id'],
     action: 'REJECT',
+    position: 2,
   })),
-  'GET /v2.0/lbaas/l7policies/{l7policy_id}': read('l7policy'),
   'PUT /v2.0/lbaas/l7policies/{l7policy_id}': update('l7policy'),
   'GET /v2.0/lbaas/l7policies/{l7policy_id}/rules': read('rules'),
+  'GET /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': read('rule'),
   'POST /v2.0/lbaas/l7policies/{l7policy_id}/rules': create('rule', () => ({
     type: 'PATH',
-    compare_type: 'STARTS_WITH',
-    value: '/static',
+    compare_type: 'EQUAL_TO',
+    value: '/new',
   })),
-  'GET /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': read('rule'),
   'PUT /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': {
     success: 200,
     rule: 'write',
     root: 'rule',
-    body: () => ({ rule: { value: '/other' } }),
+    body: () => ({ rule: { value: '/changed' } }),
   },
-  'GET /v2.0/lbaas/quotas': { success: 200, rule: 'list quotas', root: 'quotas' },
-  'GET /v2.0/lbaas/quotas/{project_id}': { success: 200, rule: 'read quota', root: 'quota' },
-  'GET /v2.0/lbaas/quotas/{project_id}/default': { success: 200, rule: 'read quota', root: 'quota' },
   'PUT /v2.0/lbaas/loadbalancers/{loadbalancer_id}/failover': { success: 202, rule: 'admin' },
   // In this order everything there is to be deleted is still there.
-  'DELETE /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': remove,
-  'DELETE /v2.0/lbaas/l7policies/{l7policy_id}': remove,
   'DELETE /v2.0/lbaas/healthmonitors/{healthmonitor_id}': remove,
   'POST /v2.0/lbaas/healthmonitors': create('healthmonitor', ({ pool }) => ({
     pool_id: pool['id'],
@@ -137,6 +159,8 @@ export const samples: Record<string, Sample> = {
   })),
   'DELETE /v2.0/lbaas/pools/{pool_id}/members/{member_id}': remove,
   'DELETE /v2.0/lbaas/pools/{pool_id}': remove,
+  'DELETE /v2.0/lbaas/l7policies/{l7policy_id}/rules/{rule_id}': remove,
+  'DELETE /v2.0/lbaas/l7policies/{l7policy_id}': remove,
   'DELETE /v2.0/lbaas/listeners/{listener_id}': remove,
   'DELETE /v2.0/lbaas/loadbalancers/{loadbalancer_id}': { ...remove, query: '?cascade=true' },
 };

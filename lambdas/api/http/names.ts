@@ -1,21 +1,16 @@
 // Names by which a resource may be filtered and sorted.
 import type { Attributes, Resource } from '../../domain/resource.ts';
 
-const always = [
-  'id',
-  'name',
-  'project_id',
-  'provisioning_status',
-  'operating_status',
-  'created_at',
-  'updated_at',
-  'admin_state_up',
-  'description',
-];
+const always = ['id', 'provisioning_status', 'operating_status', 'created_at', 'updated_at'];
+
+const isScalar = ({ type }: Attributes[string]): boolean => {
+  const kind = type.meta()?.['type'];
+  return kind !== 'array' && kind !== 'object';
+};
 
 /** Scalar attributes of a resource, and those every resource has. */
-export const scalarNames = <A extends Attributes>(resource: Resource<A>, more: string[] = []): string[] => [
+export const scalarNames = <A extends Attributes>({ attributes }: Resource<A>, more: string[] = []): string[] => [
   ...always,
-  ...Object.keys(resource.attributes),
+  ...Object.keys(attributes).filter((name) => isScalar(attributes[name]!)),
   ...more,
 ];

@@ -3,8 +3,12 @@ import { ApiError } from '../../domain/errors.ts';
 
 const accepted = ['application/json', 'application/*', '*/*'];
 
+/** What is not part of Octavia's API speaks what its readers do. */
+const otherwise = new Set(['/healthcheck', '/docs', '/openapi.json']);
+
 /** @throws ApiError 406, 415 */
-export function negotiate(headers: Record<string, string>, method: string): void {
+export function negotiate(headers: Record<string, string>, method: string, path: string): void {
+  if (otherwise.has(path)) return;
   const accept = headers['accept'];
   const isMediaType = accept?.includes('/');
   if (accept && isMediaType && !accepted.some((type) => accept.includes(type))) {

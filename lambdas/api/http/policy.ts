@@ -1,55 +1,152 @@
-// Octavia's default policies: which rule a route asks for, and which roles and projects satisfy it.
+// Octavia's policies: which one a route asks for, what each is by default, and a deployment's own from its policy file.
+import { readFileSync } from 'node:fs';
 import { ApiError } from '../../domain/errors.ts';
+import type { Config } from '../../runtime/config.ts';
 import type { ApiRequest, Caller } from '../../runtime/http/request.ts';
+import { asBoolean } from './list-query.ts';
+import { type Enforcer, enforcerOf } from './policy-rules.ts';
 
-type Rule = 'read' | 'read-global' | 'write' | 'admin' | 'read-quota' | 'read-quota-global' | 'write-quota';
-
-const has = (caller: Caller, ...roles: string[]): boolean => roles.some((role) => caller.roles.includes(role));
-
-const isAdmin = (caller: Caller): boolean => has(caller, 'admin', 'load-balancer_admin');
-const owns = (caller: Caller, projectId: string | null): boolean =>
-  projectId !== null && caller.project_id === projectId;
-const writesOwn = (caller: Caller, projectId: string | null): boolean =>
-  owns(caller, projectId) && has(caller, 'member', 'load-balancer_member');
-const readsOwn = (caller: Caller, projectId: string | null): boolean =>
-  owns(caller, projectId) && has(caller, 'reader', 'load-balancer_observer');
-const readsAll = (caller: Caller): boolean => isAdmin(caller) || has(caller, 'load-balancer_global_observer');
-const isQuotaAdmin = (caller: Caller): boolean => isAdmin(caller) || has(caller, 'load-balancer_quota_admin');
-
-const rules: Record<Rule, (caller: Caller, projectId: string | null) => boolean> = {
-  admin: isAdmin,
-  'read-global': readsAll,
-  read: (caller, projectId) => readsAll(caller) || readsOwn(caller, projectId) || writesOwn(caller, projectId),
-  write: (caller, projectId) => isAdmin(caller) || writesOwn(caller, projectId),
-  'read-quota-global': (caller) => readsAll(caller) || isQuotaAdmin(caller),
-  'read-quota': (caller, projectId) =>
-    readsAll(caller) || isQuotaAdmin(caller) || readsOwn(caller, projectId) || writesOwn(caller, projectId),
-  'write-quota': isQuotaAdmin,
+/** Keystone's own roles and Octavia's older ones are worth the same. A policy file may restate any of these. */
+const rules: Record<string, string> = {
+  'load-balancer:owner': 'project_id:%(project_id)s',
+  'load-balancer:admin': 'role:admin or role:load-balancer_admin',
+  'load-balancer:global_observer': 'role:load-balancer_global_observer',
+  'load-balancer:observer_and_owner': '(role:reader or role:load-balancer_observer) and rule:load-balancer:owner',
+  'load-balancer:member_and_owner': '(role:member or role:load-balancer_member) and rule:load-balancer:owner',
+  'load-balancer:quota-admin': 'role:load-balancer_quota_admin or rule:load-balancer:admin',
+  'load-balancer:read-global': 'rule:load-balancer:global_observer or rule:load-balancer:admin',
+  'load-balancer:read':
+    'rule:load-balancer:observer_and_owner or rule:load-balancer:member_and_owner or rule:load-balancer:read-global',
+  'load-balancer:write': 'rule:load-balancer:member_and_owner or rule:load-balancer:admin',
+  'load-balancer:read-quota': 'rule:load-balancer:read or rule:load-balancer:quota-admin',
+  'load-balancer:read-quota-global': 'rule:load-balancer:read-global or rule:load-balancer:quota-admin',
+  'load-balancer:write-quota': 'rule:load-balancer:quota-admin',
 };
 
-/** Routes whose rule does not follow from the method. */
-const exceptions: Record<string, Rule> = {
-  'PUT /v2.0/lbaas/loadbalancers/{loadbalancer_id}/failover': 'admin',
+interface ResourcePolicy {
+  /** As in `os_load-balancer_api:<name>:<action>`. */
+  name: string;
+  read: string;
+  write: string;
+  /** What lists every project's. */
+  global: string;
+  /** Actions with a rule of their own. */
+  actions?: Record<string, string>;
+}
+
+const owned = (name: string, actions?: Record<string, string>): ResourcePolicy => ({
+  name,
+  read: 'rule:load-balancer:read',
+  write: 'rule:load-balancer:write',
+  global: 'rule:load-balancer:read-global',
+  actions,
+});
+const offered = (name: string): ResourcePolicy => ({ ...owned(name), write: 'rule:load-balancer:admin' });
+const administrative = (name: string): ResourcePolicy => ({
+  ...offered(name),
+  read: 'rule:load-balancer:admin',
+  global: 'rule:load-balancer:admin',
+});
+
+/** By the last collection in a route's path. */
+const resources: Record<string, ResourcePolicy> = {
+  loadbalancers: owned('loadbalancer', { put_failover: 'rule:load-balancer:admin' }),
+  listeners: owned('listener'),
+  pools: owned('pool'),
+  members: owned('member', { get_all: 'rule:load-balancer:read or role:service' }),
+  healthmonitors: owned('healthmonitor'),
+  l7policies: owned('l7policy'),
+  rules: owned('l7rule'),
+  quotas: {
+    name: 'quota',
+    read: 'rule:load-balancer:read-quota',
+    write: 'rule:load-balancer:write-quota',
+    global: 'rule:load-balancer:read-quota-global',
+  },
+  providers: offered('provider'),
+  flavors: offered('flavor'),
+  availabilityzones: offered('availability-zone'),
+  flavorprofiles: administrative('flavor-profile'),
+  availabilityzoneprofiles: administrative('availability-zone-profile'),
+  flavor_capabilities: administrative('provider-flavor'),
+  availability_zone_capabilities: administrative('provider-availability-zone'),
+  amphorae: administrative('amphora'),
 };
 
-/** What only administrators see, and what everybody sees and only they change. */
-const hiddenResources = /\/(octavia\/amphorae|lbaas\/(flavorprofiles|availabilityzoneprofiles|providers\/))/;
-const givenResources = /\/lbaas\/(flavors|availabilityzones)/;
+/** Actions named by the end of a path, by method else. */
+const actionsOfPaths: Record<string, string> = {
+  status: 'get_status',
+  statuses: 'get_status',
+  stats: 'get_stats',
+  explain: 'get_explain',
+  default: 'get_defaults',
+  failover: 'put_failover',
+  config: 'put_config',
+};
+const actions = ['post', 'put', 'delete', 'get_all', 'get_one', ...Object.values(actionsOfPaths)];
 
-function ruleOf(route: string): Rule {
-  const exception = exceptions[route];
-  if (exception !== undefined) return exception;
-  const isRead = route.startsWith('GET ');
-  if (hiddenResources.test(route) || (givenResources.test(route) && !isRead)) return 'admin';
-  if (route.includes('/lbaas/quotas')) return isRead ? 'read-quota' : 'write-quota';
-  return isRead ? 'read' : 'write';
+const policyName = (resource: string, action: string): string => `os_load-balancer_api:${resource}:${action}`;
+
+/** Every policy with its default. */
+export const defaultPolicies: ReadonlyMap<string, string> = new Map([
+  ...Object.entries(rules),
+  ...Object.values(resources).flatMap(({ name, read, write, global, actions: own }) => [
+    ...actions.map((action): [string, string] => [
+      policyName(name, action),
+      own?.[action] ?? (action.startsWith('get_') ? read : write),
+    ]),
+    [policyName(name, 'get_all-global'), global] as [string, string],
+  ]),
+]);
+
+/** The policy a route asks for, `os_load-balancer_api:listener:get_one`. @throws Error for a route that nobody thought of */
+export function policyOfRoute(route: string): string {
+  const [method = '', path = ''] = route.split(' ');
+  const segments = path.split('/').filter(Boolean);
+  const last = segments.at(-1) ?? '';
+  const collection = segments.findLast((segment) => segment in resources);
+  if (collection === undefined) throw new Error(`no policy for ${route}`);
+  const action = actionsOfPaths[last];
+  const isCollection = last === collection;
+  const byMethod = method === 'GET' ? (isCollection ? 'get_all' : 'get_one') : method.toLowerCase();
+  return policyName(resources[collection]!.name, action ?? byMethod);
+}
+
+/** A path, or the JSON itself where there are no files to put beside a function. */
+function ownPolicies({ policy_file }: Config): [string, string][] {
+  if (policy_file === '') return [];
+  const text = policy_file.trimStart().startsWith('{') ? policy_file : readFileSync(policy_file, 'utf8');
+  const policies = Object.entries(JSON.parse(text) as Record<string, unknown>);
+  const wrong = policies.find(([, rule]) => typeof rule !== 'string');
+  if (wrong) throw new Error(`policy "${wrong[0]}" must be a text`);
+  return policies as [string, string][];
+}
+
+const enforcers = new WeakMap<Config, Enforcer>();
+
+/** The policies in force, read once. @throws Error for a policy file that cannot be read */
+export function policiesOf(config: Config): Enforcer {
+  const known = enforcers.get(config);
+  if (known) return known;
+  const enforcer = enforcerOf(new Map([...defaultPolicies, ...ownPolicies(config)]));
+  enforcers.set(config, enforcer);
+  return enforcer;
 }
 
 const forbidden = () => new ApiError(403, 'Policy does not allow this request to be performed.');
 
+/** A batch of members makes, changes and, unless it only adds, deletes them. */
+function policiesAskedFor({ route, query }: ApiRequest): string[] {
+  if (route !== 'PUT /v2.0/lbaas/pools/{pool_id}/members') return [policyOfRoute(route)];
+  const isAdditive = asBoolean(query.get('additive_only') ?? 'false');
+  return ['post', 'put', ...(isAdditive ? [] : ['delete'])].map((action) => policyName('member', action));
+}
+
 /** @throws ApiError 403 */
-export function authorizeRoute(route: string, caller: Caller, projectId: string | null): void {
-  if (!rules[ruleOf(route)](caller, projectId)) throw forbidden();
+export function authorizeRoute(request: ApiRequest, caller: Caller, projectId: string | null): void {
+  const isAllowed = policiesOf(request.services.config);
+  const isRefused = (policy: string) => !isAllowed(policy, caller, { project_id: projectId });
+  if (policiesAskedFor(request).some(isRefused)) throw forbidden();
 }
 
 /** For resources that belong to no project: what matters is what the caller may do in its own. @throws ApiError 403 */
@@ -62,9 +159,10 @@ export const authorizeOwn = (request: ApiRequest): void => request.authorize(req
 export function listedProject(request: ApiRequest): string | null {
   const caller = request.caller!;
   const wanted = request.query.get('project_id');
-  const global: Rule = request.route.includes('/quotas') ? 'read-quota-global' : 'read-global';
-  if (rules[global](caller, null)) return wanted;
+  const global = `${policyOfRoute(request.route)}-global`;
+  if (policiesOf(request.services.config)(global, caller, { project_id: null })) return wanted;
   const project = wanted ?? caller.project_id;
+  if (project === null) throw forbidden();
   request.authorize(project);
   return project;
 }

@@ -1,4 +1,4 @@
-// The table on AWS, where Octavia has its SQL database: one DynamoDB table with three indexes.
+// The table on AWS, where Octavia has its SQL database: one DynamoDB table with four indexes.
 import { setTimeout as wait } from 'node:timers/promises';
 import {
   BatchGetItemCommand,

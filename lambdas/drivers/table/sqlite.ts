@@ -25,17 +25,17 @@ const busyTimeoutMs = 5_000;
 /** SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR and SQLITE_FULL: nothing is wrong with the statement. */
 const passingErrors = [5, 6, 10, 13];
 
-const schema = `
+const itemsSchema = `
   CREATE TABLE IF NOT EXISTS items (
     pk TEXT NOT NULL, sk TEXT NOT NULL, ${indexColumns.map((column) => `${column} TEXT`).join(', ')},
     bytes INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (pk, sk)
-  ) WITHOUT ROWID;
-  ${Object.entries(indexes)
-    .map(
-      ([name, { pk, sk }]) =>
-        `CREATE INDEX IF NOT EXISTS ${name} ON items (${pk}, ${sk}, pk, sk) WHERE ${pk} IS NOT NULL;`,
-    )
-    .join('\n')}`;
+  ) WITHOUT ROWID;`;
+const indexesSchema = Object.entries(indexes)
+  .map(
+    ([name, { pk, sk }]) =>
+      `CREATE INDEX IF NOT EXISTS ${name} ON items (${pk}, ${sk}, pk, sk) WHERE ${pk} IS NOT NULL;`,
+  )
+  .join('\n');
 
 /** What an operation does to its item: `after` is undefined when there is nothing to store. */
 interface Change {
@@ -61,7 +61,9 @@ export class SqliteTable implements Table {
   constructor({ path, pageBytes = limits.pageBytes }: { path: string; pageBytes?: number }) {
     this.#database = new DatabaseSync(path, { timeout: busyTimeoutMs });
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-    this.#database.exec(schema);
+    this.#database.exec(itemsSchema);
+    this.#addColumns();
+    this.#database.exec(indexesSchema);
     this.#pageBytes = pageBytes;
   }
 
@@ -102,6 +104,18 @@ export class SqliteTable implements Table {
 
   async close(): Promise<void> {
     if (this.#database.isOpen) this.#database.close();
+  }
+
+  /** A file from before an index was thought of has none of its columns. */
+  #addColumns(): void {
+    const present = new Set(
+      this.#database
+        .prepare('PRAGMA table_info(items)')
+        .all()
+        .map(({ name }) => name),
+    );
+    for (const column of indexColumns.filter((name) => !present.has(name)))
+      this.#database.exec(`ALTER TABLE items ADD COLUMN ${column} TEXT`);
   }
 
   #prepare(sql: string): StatementSync {
@@ -150,7 +164,9 @@ export class SqliteTable implements Table {
   }
 
   #write(changes: Change[]): void {
-    const put = this.#prepare(`REPLACE INTO items VALUES (?, ?, ${indexColumns.map(() => '?').join(', ')}, ?, ?)`);
+    const put = this.#prepare(
+      `REPLACE INTO items (pk, sk, ${indexColumns.join(', ')}, bytes, body) VALUES (?, ?, ${indexColumns.map(() => '?').join(', ')}, ?, ?)`,
+    );
     for (const { operation, after, bytes } of changes) {
       if (after !== undefined) put.run(after.pk, after.sk, ...indexValues(after), bytes, JSON.stringify(after));
       if (operation.kind !== 'delete') continue;

@@ -17,6 +17,9 @@ export interface Item extends Key {
   /** Index `by_type`: `<TYPE>` and `<created_at>#<id>`. */
   type_pk?: string;
   type_sk?: string;
+  /** Sparse index `by_name`: `<TYPE>#<name>` and `<project_id>#<created_at>#<id>`. */
+  name_pk?: string;
+  name_sk?: string;
   /** Sparse index `pending`: the constant `PENDING`, and the deadline (ISO 8601, UTC). */
   pending_pk?: string;
   pending_sk?: string;
@@ -26,6 +29,7 @@ export interface Item extends Key {
 export const indexes = {
   by_project: { pk: 'project_pk', sk: 'project_sk' },
   by_type: { pk: 'type_pk', sk: 'type_sk' },
+  by_name: { pk: 'name_pk', sk: 'name_sk' },
   pending: { pk: 'pending_pk', sk: 'pending_sk' },
 } as const;
 export type IndexName = keyof typeof indexes;

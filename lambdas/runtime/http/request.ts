@@ -39,6 +39,8 @@ export interface ApiResponse {
   status: number;
   /** JSON; absent: no body at all. */
   body?: unknown;
+  /** Anything but JSON, in the place of a body; what it is, the headers say. */
+  text?: string;
   headers?: Record<string, string>;
 }
 

@@ -59,6 +59,10 @@ export function routerOf(routes: Routes): Router {
       }
       const found = at.handlers.get(method);
       if (found) return { ...found, params };
+      // The method is one of a single resource, asked of all of them: Octavia misses the argument, not the method.
+      const single = at.parameter;
+      if ((method === 'PUT' || method === 'DELETE') && at.handlers.size > 0 && single?.node.handlers.has(method))
+        throw new ApiError(400, `Missing argument: "${single.name === 'project_id' ? 'project_id' : 'id'}"`);
       if (at.handlers.size === 0) throw new ApiError(404, 'The resource could not be found.', { shape: 'http' });
       throw new ApiError(405, 'The method is not allowed for this resource.', { shape: 'http' });
     },

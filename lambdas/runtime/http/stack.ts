@@ -20,11 +20,11 @@ export interface Service {
   /** Requests that may come without a token. */
   isPublic(method: string, path: string): boolean;
   /** Decides by route and caller; throws 403. */
-  authorize(route: string, caller: Caller, projectId: string | null): void;
+  authorize(request: ApiRequest, caller: Caller, projectId: string | null): void;
   /** The body of an error. */
   fault(error: ApiError, requestId: string): { body: unknown; headers?: Record<string, string> };
   /** Lets through or throws 406/415. */
-  negotiate?(headers: Record<string, string>, method: string): void;
+  negotiate?(headers: Record<string, string>, method: string, path: string): void;
 }
 
 const maxBodyBytes = 1024 * 1024;
@@ -34,6 +34,10 @@ interface State extends Record<string, unknown> {
   match?: Match;
 }
 type Request = middy.Request<HttpEvent, APIGatewayProxyStructuredResultV2, Error, Context, State>;
+
+/** The id under which a client's own service asks; an answer has an id of its own all the same, as oslo.middleware does it. */
+const globalRequestIdOf = ({ headers }: HttpEvent): string | undefined =>
+  headers['x-openstack-request-id']?.match(/^req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i)?.[0];
 
 const requestIdOf = (event: HttpEvent): string => `req-${event.requestContext.requestId}`;
 
@@ -66,7 +70,7 @@ function requestOf(event: HttpEvent, services: Services, service: Service): ApiR
     origin: `${event.headers['x-forwarded-proto'] ?? 'https'}://${event.headers['host'] ?? event.requestContext.domainName}`,
     authorize: (projectId) => {
       if (caller === undefined) throw unauthenticated();
-      service.authorize(request.route, caller, projectId);
+      service.authorize(request, caller, projectId);
     },
   };
   return request;
@@ -78,7 +82,8 @@ const unauthenticated = () =>
 const begin = (services: Services, service: Service) => ({
   before: (request: Request) => {
     request.internal.request = requestOf(request.event, services, service);
-    service.negotiate?.(request.internal.request.headers, request.internal.request.method);
+    const { headers, method, path } = request.internal.request;
+    service.negotiate?.(headers, method, path);
   },
 });
 
@@ -109,6 +114,7 @@ const jsonBody = () => ({
 
 function serialised(response: ApiResponse, requestId: string): APIGatewayProxyStructuredResultV2 {
   const headers: Record<string, string> = { 'x-openstack-request-id': requestId, ...response.headers };
+  if (response.text !== undefined) return { statusCode: response.status, headers, body: response.text };
   if (response.body === undefined) return { statusCode: response.status, headers };
   return {
     statusCode: response.status,
@@ -117,10 +123,14 @@ function serialised(response: ApiResponse, requestId: string): APIGatewayProxySt
   };
 }
 
+/** A transaction that only met others. */
+const isLost = (error: Error): boolean =>
+  error.name === 'TransactionCancelled' && (error as { isConflict?: boolean }).isConflict === true;
+
 /** Anything that is not an answer to the client is a bug of ours: logged whole, told as a 500 without its text. */
 function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  const isAway = error instanceof Error && error.name === 'TableUnavailable';
+  const isAway = error instanceof Error && (error.name === 'TableUnavailable' || isLost(error));
   if (isAway) return new ApiError(503, 'The service is busy. Please try again.', { cause: error });
   return new ApiError(500, 'An unknown exception occurred.', { cause: error });
 }
@@ -129,7 +139,9 @@ const faults = (services: Services, service: Service) => ({
   onError: (request: Request) => {
     const error = asApiError(request.error);
     const requestId = requestIdOf(request.event);
-    if (error.status >= 500) services.logger.error('request failed', { request_id: requestId, error: request.error });
+    const global = globalRequestIdOf(request.event);
+    const ids = { request_id: requestId, ...(global === undefined ? {} : { global_request_id: global }) };
+    if (error.status >= 500) services.logger.error('request failed', { ...ids, error: request.error });
     const { body, headers } = service.fault(error, requestId);
     request.response = serialised({ status: error.status, body, ...(headers ? { headers } : {}) }, requestId);
   },

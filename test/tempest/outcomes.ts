@@ -39,9 +39,9 @@ export class Outcomes {
   /** A chain of errors ends with the one that failed the test. */
   #explain(failing: Outcome, line: string): void {
     const found = errorLine.exec(line);
-    if (found?.[1] === 'Details') failing.reason += ` ${found[2]}`;
     // The test's own name would keep equal reasons apart.
-    else if (found) failing.reason = `${found[1]!.split('.').at(-1)}: ${found[2]!.replace(/\(\w+:\w+\) /, '')}`;
+    if (found?.[1] === 'Details') failing.reason += ` ${found[2]!.replace(/^\(\w+:\w+\) /, '')}`;
+    else if (found) failing.reason = `${found[1]!.split('.').at(-1)}: ${found[2]}`;
   }
 
   of(outcome: Outcome['outcome']): Outcome[] {

@@ -1,5 +1,5 @@
 // OpenStack's own tests of the load balancer API, octavia-tempest-plugin's, against this service with noop drivers:
-//   node test/tempest/run.ts [--venv DIR] [--regex REGEX] [--roles advanced] [--ipv4] [--concurrency N] [--keep]
+//   node local/bootstrap.mjs test/tempest/run.ts [--venv DIR] [--regex REGEX] [--roles advanced] [--ipv4] [--concurrency N] [--keep]
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -78,12 +78,16 @@ export class AnyIdNetworkDriver extends NoopNetworkDriver {
       vip_port_id: port_id ?? this.#newId(),
       vip_subnet_id,
       vip_network_id: network_id ?? (await this.getSubnet(vip_subnet_id)).network_id,
-      additional_vips: additional_vips.map((wish) => ({
-        subnet_id: wish.subnet_id,
-        ip_address: wish.ip_address ?? anyAddress(`${request.load_balancer_id} ${wish.subnet_id}`, 4),
-        port_id: wish.port_id ?? this.#newId(),
-      })),
+      ...(additional_vips.length > 0 ? { additional_vips: this.#believedBeside(request) } : {}),
     };
+  }
+
+  #believedBeside({ load_balancer_id, additional_vips }: VipRequest) {
+    return additional_vips.map(({ subnet_id, ip_address, port_id }) => ({
+      subnet_id,
+      ip_address: ip_address ?? anyAddress(`${load_balancer_id} ${subnet_id}`, 4),
+      port_id: port_id ?? this.#newId(),
+    }));
   }
 
   override async releaseVip(loadBalancerId: string, vip: Vip): Promise<void> {

@@ -11,6 +11,7 @@ import { duplicate, listBody, missing, self } from './answers.ts';
 import { malformed } from './auth-request.ts';
 import { credentialCreate, parsed } from './bodies.ts';
 import { hashPassword } from './passwords.ts';
+import { settled } from './writes.ts';
 
 const forbidden = (why: string) => new ApiError(403, `You are not authorized to perform the requested action: ${why}.`);
 
@@ -103,7 +104,8 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     created_at: timestamp(clock.now()),
     secret: await hashPassword(secret),
   };
-  if (!(await createCredential(table, row))) throw duplicate('application_credential', row.name);
+  if (!(await settled(request, () => createCredential(table, row))))
+    throw duplicate('application_credential', row.name);
   const body = credentialBody(request, row, token.roles);
   // The only time that it is told.
   return { status: 201, body: { application_credential: { ...body, secret } } };
@@ -112,7 +114,8 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
 async function remove(request: ApiRequest): Promise<ApiResponse> {
   const row = await found(request);
   await unrestrictedToken(request);
-  if (!(await removeCredential(request.services.table, row))) throw missing('application credential', row.id);
+  const isRemoved = await settled(request, () => removeCredential(request.services.table, row));
+  if (!isRemoved) throw missing('application credential', row.id);
   tokensOf(request.services).forget();
   return { status: 204 };
 }

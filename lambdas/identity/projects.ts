@@ -8,6 +8,7 @@ import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtim
 import { tokensOf } from '../runtime/tokens/tokens.ts';
 import { duplicate, listBody, missing, self } from './answers.ts';
 import { parsed, projectCreate, projectUpdate } from './bodies.ts';
+import { settled } from './writes.ts';
 
 const projectBody = (request: ApiRequest, { id, name, description, enabled, domain_id }: ProjectRow) => ({
   ...{ id, name, description, enabled, domain_id },
@@ -63,7 +64,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     domain_id: defaultDomainId,
     created_at: timestamp(clock.now()),
   };
-  if (!(await createProject(table, row))) throw duplicate('project', row.name);
+  if (!(await settled(request, () => createProject(table, row)))) throw duplicate('project', row.name);
   return { status: 201, body: { project: projectBody(request, row) } };
 }
 
@@ -76,7 +77,8 @@ async function update(request: ApiRequest): Promise<ApiResponse> {
     ...(description === undefined ? {} : { description: description ?? '' }),
     ...(enabled === undefined ? {} : { enabled }),
   };
-  if (!(await updateProject(request.services.table, before, set))) throw duplicate('project', name ?? before.name);
+  const isWritten = await settled(request, () => updateProject(request.services.table, before, set));
+  if (!isWritten) throw duplicate('project', name ?? before.name);
   tokensOf(request.services).forget();
   return { status: 200, body: { project: projectBody(request, { ...before, ...set }) } };
 }
@@ -86,8 +88,8 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   const project = await found(request);
   const { table } = request.services;
   // First, so that who is interrupted here and tries again finds the project and what is left.
-  await revokeRoles(table, await assignmentsOfProject(table, project.id));
-  if (!(await removeProject(table, project))) throw missing('project', project.id);
+  await settled(request, async () => revokeRoles(table, await assignmentsOfProject(table, project.id)));
+  if (!(await settled(request, () => removeProject(table, project)))) throw missing('project', project.id);
   tokensOf(request.services).forget();
   return { status: 204 };
 }

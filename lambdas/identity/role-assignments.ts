@@ -13,6 +13,7 @@ import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtim
 import { tokensOf } from '../runtime/tokens/tokens.ts';
 import { listBody, missing } from './answers.ts';
 import { foundRole, roleBody } from './roles.ts';
+import { settled } from './writes.ts';
 
 /** User and project of the path. @throws ApiError 404 */
 async function granted(request: ApiRequest): Promise<Omit<RoleAssignment, 'role_id'>> {
@@ -47,14 +48,16 @@ async function check(request: ApiRequest): Promise<ApiResponse> {
 /** Granting what is granted already is no conflict. */
 async function grant(request: ApiRequest): Promise<ApiResponse> {
   const assignment = await assignmentOf(request);
-  if (!(await assignRole(request.services.table, assignment))) throw missing('user', assignment.user_id);
+  const isGranted = await settled(request, () => assignRole(request.services.table, assignment));
+  if (!isGranted) throw missing('user', assignment.user_id);
   tokensOf(request.services).forget();
   return { status: 204 };
 }
 
 async function revoke(request: ApiRequest): Promise<ApiResponse> {
   const assignment = await assignmentOf(request);
-  if (!(await revokeRole(request.services.table, assignment))) throw missing('role assignment', assignment.role_id);
+  const isRevoked = await settled(request, () => revokeRole(request.services.table, assignment));
+  if (!isRevoked) throw missing('role assignment', assignment.role_id);
   tokensOf(request.services).forget();
   return { status: 204 };
 }

@@ -6,6 +6,7 @@ import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtim
 import { tokensOf } from '../runtime/tokens/tokens.ts';
 import { duplicate, listBody, missing, self } from './answers.ts';
 import { parsed, roleCreate } from './bodies.ts';
+import { settled } from './writes.ts';
 
 export const roleBody = (request: ApiRequest, { id, name, description }: Role) => ({
   ...{ id, name, domain_id: null, description: description ?? null, options: {} },
@@ -40,7 +41,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   const { table, newId } = request.services;
   const role: Role = { id: newId().replaceAll('-', ''), ...parsed(roleCreate, request.body).role };
   const isTaken = (await listRoles(table)).some(({ name }) => name === role.name);
-  if (isTaken || !(await createRole(table, role))) throw duplicate('role', role.name);
+  if (isTaken || !(await settled(request, () => createRole(table, role)))) throw duplicate('role', role.name);
   return { status: 201, body: { role: roleBody(request, role) } };
 }
 
@@ -48,11 +49,11 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   request.authorize(null);
   const role = await foundRole(request);
   const { table } = request.services;
-  await revokeRoles(
-    table,
-    (await listAssignments(table)).filter(({ role_id }) => role_id === role.id),
-  );
-  if (!(await removeRole(table, role))) throw missing('role', role.id);
+  await settled(request, async () => {
+    const granted = (await listAssignments(table)).filter(({ role_id }) => role_id === role.id);
+    await revokeRoles(table, granted);
+  });
+  if (!(await settled(request, () => removeRole(table, role)))) throw missing('role', role.id);
   tokensOf(request.services).forget();
   return { status: 204 };
 }

@@ -10,6 +10,7 @@ import { duplicate, listBody, missing, self } from './answers.ts';
 import { parsed, passwordChange, userCreate, userUpdate } from './bodies.ts';
 import { hashPassword, unfittable } from './passwords.ts';
 import { byPassword } from './proofs.ts';
+import { settled } from './writes.ts';
 
 const userBody = (request: ApiRequest, user: UserRow) => {
   const { id, name, domain_id, enabled, description, email, default_project_id } = user;
@@ -54,7 +55,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     password: password ? await hashPassword(password) : unfittable,
     tokens_valid_from: 0,
   };
-  if (!(await createUser(table, row))) throw duplicate('user', row.name);
+  if (!(await settled(request, () => createUser(table, row)))) throw duplicate('user', row.name);
   return { status: 201, body: { user: userBody(request, row) } };
 }
 
@@ -69,7 +70,8 @@ async function update(request: ApiRequest): Promise<ApiResponse> {
     ...(password === undefined ? {} : { password: password ? await hashPassword(password) : unfittable }),
     ...(isShutOut ? { tokens_valid_from: clock.now() } : {}),
   };
-  if (!(await updateUser(table, before, set))) throw duplicate('user', attributes.name ?? before.name);
+  if (!(await settled(request, () => updateUser(table, before, set))))
+    throw duplicate('user', attributes.name ?? before.name);
   tokensOf(request.services).forget();
   return { status: 200, body: { user: userBody(request, { ...before, ...set }) } };
 }
@@ -79,9 +81,10 @@ async function remove(request: ApiRequest): Promise<ApiResponse> {
   const user = await found(request);
   const { table } = request.services;
   // First, so that who is interrupted here and tries again finds the user and what is left.
-  await revokeRoles(table, await assignmentsOfUser(table, user.id));
-  for (const credential of await credentialsOfUser(table, user.id)) await removeCredential(table, credential);
-  if (!(await removeUser(table, user))) throw missing('user', user.id);
+  await settled(request, async () => revokeRoles(table, await assignmentsOfUser(table, user.id)));
+  for (const credential of await credentialsOfUser(table, user.id))
+    await settled(request, () => removeCredential(table, credential));
+  if (!(await settled(request, () => removeUser(table, user)))) throw missing('user', user.id);
   tokensOf(request.services).forget();
   return { status: 204 };
 }
@@ -91,7 +94,8 @@ async function changeOwnPassword(request: ApiRequest): Promise<ApiResponse> {
   const { services } = request;
   const { password, original_password } = parsed(passwordChange, request.body).user;
   const id = await byPassword(services, { id: param(request, 'user_id'), password: original_password });
-  await changePassword(services.table, id, await hashPassword(password), services.clock.now());
+  const hash = await hashPassword(password);
+  await settled(request, () => changePassword(services.table, id, hash, services.clock.now()));
   tokensOf(services).forget();
   return { status: 204 };
 }

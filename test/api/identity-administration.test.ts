@@ -1,5 +1,6 @@
 // Keystone's administration as tools use it: projects, users, roles and who has which role where.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { TransactionCancelled } from '../../lambdas/drivers/table/table.ts';
 import { adminPassword, type Cloud, demoPassword, onProject, seededCloud, tokensPath } from '../support/cloud.ts';
 import type { Answer } from '../support/http.ts';
 
@@ -201,6 +202,22 @@ describe('role assignments', () => {
     expect(await isGood(token)).toBe(false);
     expect((await ask('DELETE', path)).status).toBe(404);
     expect((await ask('HEAD', path)).status).toBe(404);
+  });
+
+  it('are granted to many at once', async () => {
+    const { project, role } = await newcomer();
+    const users = await Promise.all(['bob', 'cy', 'di', 'ed'].map((name) => made('user', { name })));
+    const { table } = cloud.services;
+    const transact = table.transact.bind(table);
+    let lost = 0;
+    // Each is beaten once by somebody else, as transactions on one row beat each other in DynamoDB.
+    table.transact = async (operations) => {
+      if (lost++ % 2 === 0) throw new TransactionCancelled(operations.map(() => ({ code: 'TransactionConflict' })));
+      return transact(operations);
+    };
+    const grants = users.map(({ id }) => ask('PUT', grantPath(project.id, id, role.id)));
+    expect((await Promise.all(grants)).map(({ status }) => status)).toEqual([204, 204, 204, 204]);
+    expect(lost).toBe(8);
   });
 
   it('need a user, a project and a role that are there', async () => {

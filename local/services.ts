@@ -9,7 +9,7 @@ import { aesSealer } from '../lambdas/drivers/certificates/sealer.ts';
 import { NoopComputeDriver } from '../lambdas/drivers/compute/noop.ts';
 import type { EventDriver } from '../lambdas/drivers/events/event-driver.ts';
 import type { Execution } from '../lambdas/drivers/flows/flow-driver.ts';
-import { NoopNetworkDriver } from '../lambdas/drivers/network/noop.ts';
+import { AnyIdNetworkDriver } from '../lambdas/drivers/network/noop-any-id.ts';
 import { SqsQueueDriver } from '../lambdas/drivers/queue/sqs.ts';
 import { SqliteTable } from '../lambdas/drivers/table/sqlite.ts';
 import { flowEndedHandler } from '../lambdas/housekeeping/reconcile.ts';
@@ -105,7 +105,7 @@ export async function localServices(
           cidr: options.vip_cidr,
           fence: async (amphoraId) => processes?.fence(amphoraId),
         })
-      : new NoopNetworkDriver({ table, clock, newId });
+      : new AnyIdNetworkDriver({ table, clock, newId });
 
   const flows = new LocalFlowDriver({
     definitions: new URL('../state-machines', import.meta.url).pathname,

@@ -15,7 +15,6 @@ import {
 import { type ApiRequest, type ApiResponse, param } from '../runtime/http/request.ts';
 import { listBody, withFields } from './http/lists.ts';
 import { authorizeOwn } from './http/policy.ts';
-import { age } from './profiles.ts';
 
 interface Definition<R extends Choice> {
   resource: Resource<Attributes>;
@@ -77,7 +76,8 @@ export function choiceHandlers<R extends Choice>(definition: Definition<R>) {
     authorizeOwn(request);
     const rows = await readChoices<R>(request.services.table, kind);
     const known = [identity, ...Object.keys(resource.attributes)];
-    const hidden = (row: R) => ({ ...age(row), id: row.id });
+    // In the order of ids, a zone's being its name.
+    const hidden = (row: R) => ({ id: row.id });
     return { status: 200, body: await listBody(request, { plural, identity, rows, show, hidden, known }) };
   }
 

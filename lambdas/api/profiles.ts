@@ -105,7 +105,7 @@ export function profileHandlers<R extends ProfileRow>(definition: Definition<R>)
     const rows = await readProfiles<R>(request.services.table, kind);
     const known = ['id', ...Object.keys(resource.attributes)];
     const { plural } = resource;
-    const body = await listBody(request, { plural, links: definition.links, rows, show, hidden: age, known });
+    const body = await listBody(request, { plural, links: definition.links, rows, show, known });
     return { status: 200, body };
   }
 
@@ -116,6 +116,3 @@ export function profileHandlers<R extends ProfileRow>(definition: Definition<R>)
 
   return { list, create, show: get, update, remove };
 }
-
-/** Lists are in the order of creation, which is not shown. */
-export const age = ({ created_at }: { created_at: string }) => ({ created_at });

@@ -29,6 +29,9 @@ export interface UserRow {
   domain_id: string;
   enabled: boolean;
   created_at: string;
+  description?: string | null;
+  email?: string | null;
+  default_project_id?: string | null;
   password: PasswordHash;
   /** Milliseconds since the epoch: tokens from before the password changed no longer hold. */
   tokens_valid_from: number;
@@ -37,12 +40,29 @@ export interface UserRow {
 export interface Role {
   id: string;
   name: string;
+  description?: string | null;
 }
 
 export interface RoleAssignment {
   user_id: string;
   project_id: string;
   role_id: string;
+}
+
+/** A secret of a program, which lets it in as its user, on one project, with some of the user's roles there. */
+export interface ApplicationCredentialRow {
+  id: string;
+  name: string;
+  description: string | null;
+  user_id: string;
+  project_id: string;
+  role_ids: string[];
+  /** Whether it may be used to make and end application credentials. */
+  unrestricted: boolean;
+  /** Milliseconds since the epoch; null: never. */
+  expires_at: number | null;
+  created_at: string;
+  secret: PasswordHash;
 }
 
 export const defaultDomainId = 'default';
@@ -61,7 +81,7 @@ export const roleNames = [
 export type RoleName = (typeof roleNames)[number];
 
 /** Keystone's bootstrap: whoever is admin is a member, and every member reads. */
-const impliedRole: Record<string, RoleName> = { admin: 'member', member: 'reader' };
+export const impliedRole: Readonly<Record<string, RoleName>> = { admin: 'member', member: 'reader' };
 
 /** The roles with those that follow from them; a role that does not exist (any more) is left out. */
 export function withImpliedRoles(assigned: readonly string[], roles: readonly Role[]): Role[] {

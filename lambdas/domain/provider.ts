@@ -24,7 +24,8 @@ const amphoraFlavor: Capabilities = {
   loadbalancer_topology: {
     type: 'string',
     oneOf: ['ACTIVE_STANDBY', 'SINGLE'],
-    description: 'Amphorae of a load balancer. SINGLE: one. ACTIVE_STANDBY: two, of which one stands by.',
+    description:
+      'The load balancer topology. One of: SINGLE - One amphora per load balancer. ACTIVE_STANDBY - Two amphora per load balancer.',
   },
   compute_flavor: {
     type: 'string',
@@ -36,7 +37,7 @@ const amphoraFlavor: Capabilities = {
 };
 
 const amphoraZone: Capabilities = {
-  compute_zone: { type: 'string', description: 'Availability zone of the compute driver that amphorae run in.' },
+  compute_zone: { type: 'string', description: 'The compute availability zone.' },
   volume_zone: { type: 'string', description: 'Availability zone of the volumes of amphorae.' },
   management_network: { type: 'string', description: 'Network the control plane reaches amphorae by.' },
   valid_vip_networks: { type: 'array', description: 'Networks a VIP may be in; any when there are none.' },

@@ -8,7 +8,6 @@ import { tokensOf, type ValidToken } from '../runtime/tokens/tokens.ts';
 import { parseAuthRequest } from './auth-request.ts';
 import { type Catalog, catalogOf } from './catalog.ts';
 import { login } from './login.ts';
-import { listOwnProjects } from './projects.ts';
 
 const catalogFor = async ({ services, origin }: ApiRequest): Promise<Catalog> =>
   catalogOf(origin, await readRegion(services.table));
@@ -31,6 +30,9 @@ function tokenBody(valid: ValidToken, inDomain: DomainRow | undefined, catalog: 
     token: {
       methods: claims.methods,
       user: { id: user.id, name: user.name, domain, password_expires_at: null },
+      ...(claims.application_credential_id === undefined
+        ? {}
+        : { application_credential: { id: claims.application_credential_id } }),
       audit_ids: claims.parent_audit_id ? [claims.audit_id, claims.parent_audit_id] : [claims.audit_id],
       issued_at: keystoneTime(claims.issued_at),
       expires_at: keystoneTime(claims.expires_at),
@@ -92,5 +94,4 @@ export const routes = {
   'HEAD /identity/v3/auth/tokens': check,
   'DELETE /identity/v3/auth/tokens': remove,
   'GET /identity/v3/auth/catalog': catalog,
-  'GET /identity/v3/auth/projects': listOwnProjects,
 } satisfies Routes;

@@ -1,82 +1,16 @@
-// Who somebody is and on which project they are let in: Keystone's auth plugins password and token. Every refusal is the same 401,
-// so that nobody learns which users, projects and assignments there are.
-import { ApiError } from '../domain/errors.ts';
-import type { ProjectRow, UserRow } from '../domain/identity.ts';
-import {
-  findAccess,
-  findDomainByName,
-  findProject,
-  findProjectByName,
-  findUser,
-  findUserByName,
-  type UserAccess,
-} from '../repositories/identities.ts';
-import { countFailedLogin, forgetFailedLogins, readFailedLogins } from '../repositories/tokens.ts';
+// Logging in: who somebody is, and on which project that lets him in. Every refusal is the same 401, so that nobody learns which
+// users, projects and assignments there are.
+import type { ProjectRow } from '../domain/identity.ts';
+import { findProject, findProjectByName } from '../repositories/identities.ts';
+import { findAccess, type UserAccess } from '../repositories/role-assignments.ts';
 import type { Services } from '../runtime/services.ts';
-import { type TokenClaims, tokensOf, type ValidToken } from '../runtime/tokens/tokens.ts';
-import {
-  type AuthRequest,
-  type DomainWish,
-  malformed,
-  type ProjectWish,
-  type Scope,
-  type UserWish,
-} from './auth-request.ts';
-import { isForgotten, isLocked } from './lockout.ts';
-import { passwordFits, unfittable } from './passwords.ts';
-
-export const unauthorized = () => new ApiError(401, 'The request you have made requires authentication.');
-const unsupported = () => new ApiError(401, 'Attempted to authenticate with an unsupported method.');
-
-/** Stands for every user that is not there: costs what a user costs, failed logins included, and never gets in. */
-const nobody: Pick<UserRow, 'id' | 'enabled' | 'password'> = { id: 'nobody', enabled: false, password: unfittable };
-
-const domainIdOf = async ({ table }: Services, wish: DomainWish): Promise<string> =>
-  'id' in wish ? wish.id : ((await findDomainByName(table, wish.name))?.id ?? '');
-
-async function wishedUser(services: Services, wish: UserWish): Promise<UserRow | undefined> {
-  if ('id' in wish) return findUser(services.table, wish.id);
-  return findUserByName(services.table, await domainIdOf(services, wish.domain), wish.name);
-}
+import { rolesBy, type TokenClaims, type ValidToken } from '../runtime/tokens/tokens.ts';
+import type { AuthRequest, ProjectWish, Scope } from './auth-request.ts';
+import { domainIdOf, type Proof, prove, unauthorized } from './proofs.ts';
 
 async function wishedProject(services: Services, wish: ProjectWish): Promise<ProjectRow | undefined> {
   if ('id' in wish) return findProject(services.table, wish.id);
   return findProjectByName(services.table, await domainIdOf(services, wish.domain), wish.name);
-}
-
-/** @returns the user's id */
-async function byPassword(services: Services, wish: UserWish): Promise<string> {
-  const { table, clock } = services;
-  const user = (await wishedUser(services, wish)) ?? nobody;
-  const fits = await passwordFits(wish.password, user.password);
-  // Read after the hash: of a thousand guesses made at once, those that come out after the fifth failure meet the lock.
-  const failed = await readFailedLogins(table, user.id);
-  const now = clock.now();
-  if (isLocked(failed, now)) throw unauthorized();
-  if (!fits || !user.enabled) {
-    await countFailedLogin(services, user.id, isForgotten(failed, now));
-    throw unauthorized();
-  }
-  if (failed.failures > 0) await forgetFailedLogins(services, user.id);
-  return user.id;
-}
-
-interface Proof {
-  user_id: string;
-  /** The token that was shown. */
-  parent?: TokenClaims;
-}
-
-async function prove(services: Services, method: string, { password, token }: AuthRequest['identity']): Promise<Proof> {
-  if (method === 'password') {
-    if (!password) throw malformed('auth/identity/password', 'is needed for the method password');
-    return { user_id: await byPassword(services, password.user) };
-  }
-  if (method !== 'token') throw unsupported();
-  if (!token) throw malformed('auth/identity/token', 'is needed for the method token');
-  const shown = await tokensOf(services).validate(token.id);
-  if (!shown) throw unauthorized();
-  return { user_id: shown.user.id, parent: shown.claims };
 }
 
 /** The project a token is to be for; null: none. */
@@ -118,12 +52,19 @@ export async function login(services: Services, { identity, scope }: AuthRequest
     : undefined;
   if (!access) throw unauthorized();
   const parent = proofs.find((proof) => proof.parent)?.parent;
-  const project = await scopeOf(services, access, scope);
+  const credential = proofs.find((proof) => proof.credential)?.credential;
+  // A credential is for its own project, and cannot ask for a scope.
+  if (credential && scope !== undefined) throw unauthorized();
+  const project = await scopeOf(services, access, credential ? { project: { id: credential.project_id } } : scope);
   const claims: TokenClaims = {
     user_id: userId,
     project_id: project?.id ?? null,
     methods: [...new Set([...methods, ...(parent?.methods ?? [])])],
+    ...(credential ? { application_credential_id: credential.id } : {}),
     ...claimsOf(services, parent),
   };
-  return { claims, user: access.user, project, roles: project ? access.rolesOn(project.id) : [] };
+  const roles = project ? rolesBy(claims, access, project.id, services.clock.now()) : [];
+  // What a credential gave may have been taken from its user.
+  if (project && roles.length === 0) throw unauthorized();
+  return { claims, user: access.user, project, roles };
 }

@@ -1,43 +1,20 @@
-// /v3/projects, /v3/domains and /v3/users, as far as clients look names and ids up.
-import { ApiError } from '../domain/errors.ts';
-import type { DomainRow, ProjectRow } from '../domain/identity.ts';
-import {
-  findAccess,
-  findDomain,
-  findProject,
-  findUser,
-  listDomains,
-  listProjects,
-} from '../repositories/identities.ts';
+// /v3/projects.
+import type { ProjectRow } from '../domain/identity.ts';
+import { defaultDomainId } from '../domain/identity.ts';
+import { timestamp } from '../domain/time.ts';
+import { createProject, findProject, listProjects, removeProject, updateProject } from '../repositories/identities.ts';
+import { assignmentsOfProject, findAccess, revokeRoles } from '../repositories/role-assignments.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
-
-const missing = (kind: string, id: string) => new ApiError(404, `Could not find ${kind}: ${id}.`);
-const self = ({ origin }: ApiRequest, plural: string, id: string) => ({
-  links: { self: `${origin}/identity/v3/${plural}/${id}` },
-});
+import { tokensOf } from '../runtime/tokens/tokens.ts';
+import { duplicate, listBody, missing, self } from './answers.ts';
+import { parsed, projectCreate, projectUpdate } from './bodies.ts';
+import { settled } from './writes.ts';
 
 const projectBody = (request: ApiRequest, { id, name, description, enabled, domain_id }: ProjectRow) => ({
   ...{ id, name, description, enabled, domain_id },
   ...{ parent_id: domain_id, is_domain: false, tags: [], options: {} },
   ...self(request, 'projects', id),
 });
-
-const domainBody = (request: ApiRequest, { id, name, description, enabled }: DomainRow) => ({
-  ...{ id, name, description, enabled, tags: [], options: {} },
-  ...self(request, 'domains', id),
-});
-
-const listBody = (request: ApiRequest, plural: string, rows: object[]): ApiResponse => ({
-  status: 200,
-  body: { [plural]: rows, links: { self: `${request.origin}${request.path}`, next: null, previous: null } },
-});
-
-/** Attributes clients look for by value; any other parameter is let be, as Keystone does. */
-const isAskedFor = ({ query }: ApiRequest, row: Record<string, unknown>): boolean =>
-  ['name', 'domain_id', 'enabled'].every((filter) => {
-    const wanted = query.get(filter);
-    return wanted === null || row[filter] === undefined || String(row[filter]).toLowerCase() === wanted.toLowerCase();
-  });
 
 const ownProjectIds = async ({ services, caller }: ApiRequest): Promise<string[]> =>
   (await findAccess(services.table, caller!.user_id))?.project_ids ?? [];
@@ -48,59 +25,80 @@ async function ownProjects(request: ApiRequest): Promise<ProjectRow[]> {
   return found.filter((project) => project?.enabled === true) as ProjectRow[];
 }
 
-function listed(request: ApiRequest, projects: ProjectRow[]): ApiResponse {
-  const bodies = projects.map((project) => projectBody(request, project)).filter((body) => isAskedFor(request, body));
-  return listBody(request, 'projects', bodies);
-}
+const listed = (request: ApiRequest, projects: ProjectRow[]): ApiResponse =>
+  listBody(
+    request,
+    'projects',
+    projects.map((project) => projectBody(request, project)),
+  );
 
-export const listOwnProjects = async (request: ApiRequest) => listed(request, await ownProjects(request));
+const listOwn = async (request: ApiRequest) => listed(request, await ownProjects(request));
 
 async function list(request: ApiRequest): Promise<ApiResponse> {
   const isAdmin = request.caller!.roles.includes('admin');
   return listed(request, isAdmin ? await listProjects(request.services.table) : await ownProjects(request));
 }
 
-async function showProject(request: ApiRequest): Promise<ApiResponse> {
+async function found(request: ApiRequest): Promise<ProjectRow> {
   const id = param(request, 'project_id');
-  if (!(await ownProjectIds(request)).includes(id)) request.authorize(id);
   const project = await findProject(request.services.table, id);
   if (!project) throw missing('project', id);
-  return { status: 200, body: { project: projectBody(request, project) } };
+  return project;
 }
 
-async function listAllDomains(request: ApiRequest): Promise<ApiResponse> {
-  const bodies = (await listDomains(request.services.table)).map((domain) => domainBody(request, domain));
-  return listBody(
-    request,
-    'domains',
-    bodies.filter((body) => isAskedFor(request, body)),
-  );
+async function show(request: ApiRequest): Promise<ApiResponse> {
+  const id = param(request, 'project_id');
+  if (!(await ownProjectIds(request)).includes(id)) request.authorize(id);
+  return { status: 200, body: { project: projectBody(request, await found(request)) } };
 }
 
-async function showDomain(request: ApiRequest): Promise<ApiResponse> {
-  const id = param(request, 'domain_id');
-  const domain = await findDomain(request.services.table, id);
-  if (!domain) throw missing('domain', id);
-  return { status: 200, body: { domain: domainBody(request, domain) } };
-}
-
-async function showUser(request: ApiRequest): Promise<ApiResponse> {
-  const id = param(request, 'user_id');
-  if (id !== request.caller!.user_id) request.authorize(null);
-  const user = await findUser(request.services.table, id);
-  if (!user) throw missing('user', id);
-  const { name, domain_id, enabled } = user;
-  const links = self(request, 'users', id);
-  return {
-    status: 200,
-    body: { user: { id, name, domain_id, enabled, password_expires_at: null, options: {}, ...links } },
+async function create(request: ApiRequest): Promise<ApiResponse> {
+  request.authorize(null);
+  const { table, clock, newId } = request.services;
+  const { project } = parsed(projectCreate, request.body);
+  const row: ProjectRow = {
+    id: newId().replaceAll('-', ''),
+    name: project.name,
+    description: project.description ?? '',
+    enabled: project.enabled ?? true,
+    domain_id: defaultDomainId,
+    created_at: timestamp(clock.now()),
   };
+  if (!(await settled(request, () => createProject(table, row)))) throw duplicate('project', row.name);
+  return { status: 201, body: { project: projectBody(request, row) } };
+}
+
+async function update(request: ApiRequest): Promise<ApiResponse> {
+  request.authorize(null);
+  const before = await found(request);
+  const { name, description, enabled } = parsed(projectUpdate, request.body).project;
+  const set = {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description: description ?? '' }),
+    ...(enabled === undefined ? {} : { enabled }),
+  };
+  const isWritten = await settled(request, () => updateProject(request.services.table, before, set));
+  if (!isWritten) throw duplicate('project', name ?? before.name);
+  tokensOf(request.services).forget();
+  return { status: 200, body: { project: projectBody(request, { ...before, ...set }) } };
+}
+
+async function remove(request: ApiRequest): Promise<ApiResponse> {
+  request.authorize(null);
+  const project = await found(request);
+  const { table } = request.services;
+  // First, so that who is interrupted here and tries again finds the project and what is left.
+  await settled(request, async () => revokeRoles(table, await assignmentsOfProject(table, project.id)));
+  if (!(await settled(request, () => removeProject(table, project)))) throw missing('project', project.id);
+  tokensOf(request.services).forget();
+  return { status: 204 };
 }
 
 export const routes = {
+  'GET /identity/v3/auth/projects': listOwn,
   'GET /identity/v3/projects': list,
-  'GET /identity/v3/projects/{project_id}': showProject,
-  'GET /identity/v3/domains': listAllDomains,
-  'GET /identity/v3/domains/{domain_id}': showDomain,
-  'GET /identity/v3/users/{user_id}': showUser,
+  'POST /identity/v3/projects': create,
+  'GET /identity/v3/projects/{project_id}': show,
+  'PATCH /identity/v3/projects/{project_id}': update,
+  'DELETE /identity/v3/projects/{project_id}': remove,
 } satisfies Routes;

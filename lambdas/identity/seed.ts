@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { defaultDomainId, type RoleName, roleNames } from '../domain/identity.ts';
 import { timestamp } from '../domain/time.ts';
 import {
-  assignRole,
   changePassword,
   createDomain,
   createProject,
@@ -15,6 +14,7 @@ import {
   listRoles,
   writeRegion,
 } from '../repositories/identities.ts';
+import { assignRole } from '../repositories/role-assignments.ts';
 import type { Services } from '../runtime/services.ts';
 import { hashPassword, passwordFits } from './passwords.ts';
 

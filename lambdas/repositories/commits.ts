@@ -89,7 +89,8 @@ function withDescendants(tree: Tree, deleted: Child[]): Child[] {
 /** Resources whose operating status says no more than whether they are enabled. */
 const followsAdminState = new Set<Child['kind']>(['healthmonitor', 'l7policy', 'l7rule']);
 
-function settled(child: Child, refused: Map<string, string>): Operation {
+/** Octavia's rows are updated when their status is, creation included. @param updated_at Octavia's spelling */
+function settled(child: Child, refused: Map<string, string>, updated_at: string): Operation {
   const reason = refused.get(child.row.id);
   const isFollowing = followsAdminState.has(child.kind);
   const monitor = isFollowing ? { operating_status: child.row.admin_state_up ? 'ONLINE' : 'OFFLINE' } : {};
@@ -97,7 +98,9 @@ function settled(child: Child, refused: Map<string, string>): Operation {
     kind: 'update',
     key: childKey(child),
     set:
-      reason === undefined ? { provisioning_status: 'ACTIVE', ...monitor } : { provisioning_status: 'ERROR', reason },
+      reason === undefined
+        ? { provisioning_status: 'ACTIVE', updated_at, ...monitor }
+        : { provisioning_status: 'ERROR', updated_at, reason },
     remove: reason === undefined ? ['last_good', 'reason'] : [],
     // Whoever wrote it since has made it PENDING for a newer generation.
     when: { exists: true, equals: { generation: child.row.generation } },
@@ -130,7 +133,6 @@ function caughtUp(
     const operation = operationOf('update', store.newId(), now, rights.operation_timeout_ms);
     return { ...achieved, provisioning_status: 'PENDING_UPDATE', operation };
   }
-  const isCreated = row.provisioning_status === 'PENDING_CREATE';
   return {
     ...achieved,
     provisioning_status: 'ACTIVE',
@@ -138,7 +140,7 @@ function caughtUp(
     failover_pause: null,
     failed: null,
     reason: '',
-    updated_at: isCreated ? row.updated_at : timestamp(now),
+    updated_at: timestamp(now),
   };
 }
 
@@ -168,7 +170,7 @@ export async function commitApplied(
   const kept = waiting.filter(({ row }) => row.provisioning_status !== 'PENDING_DELETE');
   await transactPassable(
     store,
-    kept.map((child) => settled(child, outcome.refused)),
+    kept.map((child) => settled(child, outcome.refused, timestamp(store.clock.now()))),
   );
   const erased = await eraseChildren(store, tree.loadBalancer.project_id, withDescendants(tree, deleted));
   const gone = new Set(erased.map(({ row }) => row.id));

@@ -1,4 +1,4 @@
-// Domains, projects, users, roles and role assignments in the table: the part of Keystone's database the identity service needs.
+// Domains, projects, users and roles in the table: the part of Keystone's database the identity service needs.
 // A name is an item of its own, put in the same transaction as its row, which makes names unique and found by one read.
 import {
   type DomainRow,
@@ -6,9 +6,7 @@ import {
   type PasswordHash,
   type ProjectRow,
   type Role,
-  type RoleAssignment,
   type UserRow,
-  withImpliedRoles,
 } from '../domain/identity.ts';
 import { type Key, type Operation, queryAll, type Table, TransactionCancelled } from '../drivers/table/table.ts';
 import { isPossibleId, rowOf } from './keys.ts';
@@ -21,19 +19,14 @@ interface Named {
   created_at: string;
 }
 
-const rowKey = (kind: Kind, id: string): Key => ({ pk: `${kind.toUpperCase()}#${id}`, sk: kind.toUpperCase() });
-const nameKey = (kind: Kind, domainId: string, name: string): Key => ({
+export const rowKey = (kind: Kind, id: string): Key => ({ pk: `${kind.toUpperCase()}#${id}`, sk: kind.toUpperCase() });
+export const nameKey = (kind: Kind | 'role' | 'application_credential', domainId: string, name: string): Key => ({
   pk: `NAME#${kind}#${domainId}#${name}`,
   sk: 'NAME',
 });
 /** All roles are one partition: every token needs them all, to tell names and implied roles. */
 const rolesPk = 'ROLES';
-const roleKey = (role: Role): Key => ({ pk: rolesPk, sk: `ROLE#${role.id}` });
-/** Assignments lie beside their user: one read tells whether a token still holds, and what it may. */
-const assignmentKey = ({ user_id, project_id, role_id }: RoleAssignment): Key => ({
-  pk: `USER#${user_id}`,
-  sk: `ASSIGNMENT#${project_id}#${role_id}`,
-});
+export const roleKey = (id: string): Key => ({ pk: rolesPk, sk: `ROLE#${id}` });
 
 /** Keystone's limit. */
 const isPossibleName = (name: string): boolean => name !== '' && name.length <= 255;
@@ -43,10 +36,15 @@ async function find<R>(table: Table, kind: Kind, id: string): Promise<R | undefi
   return item && rowOf<R>(item);
 }
 
+/** What the name belongs to. @param within domain, or whatever else names are unique in */
+export async function idByName(table: Table, kind: Kind | 'application_credential', within: string, name: string) {
+  if (!isPossibleName(name) || !isPossibleId(within)) return undefined;
+  return (await table.get(nameKey(kind, within, name)))?.['id'] as string | undefined;
+}
+
 async function findByName<R>(table: Table, kind: Kind, domainId: string, name: string): Promise<R | undefined> {
-  if (!isPossibleName(name) || !isPossibleId(domainId)) return undefined;
-  const item = await table.get(nameKey(kind, domainId, name));
-  return item && find<R>(table, kind, item['id'] as string);
+  const id = await idByName(table, kind, domainId, name);
+  return id === undefined ? undefined : find<R>(table, kind, id);
 }
 
 const list = async <R>(table: Table, kind: Kind): Promise<R[]> =>
@@ -64,7 +62,8 @@ async function create(table: Table, kind: Kind, row: Named): Promise<boolean> {
   ]);
 }
 
-async function written(table: Table, operations: Operation[]): Promise<boolean> {
+/** False when a condition failed. */
+export async function written(table: Table, operations: Operation[]): Promise<boolean> {
   try {
     await table.transact(operations);
     return true;
@@ -73,6 +72,28 @@ async function written(table: Table, operations: Operation[]): Promise<boolean> 
     throw error;
   }
 }
+
+/**
+ * What was there is told by its name, so that two who rename at once do not both move the name.
+ * @returns false when the new name is taken, or the row is another by now
+ */
+async function update(table: Table, kind: Kind, before: Named, set: Record<string, unknown>): Promise<boolean> {
+  const domainId = before.domain_id ?? defaultDomainId;
+  const name = (set['name'] as string | undefined) ?? before.name;
+  const moved: Operation[] = [
+    { kind: 'delete', key: nameKey(kind, domainId, before.name) },
+    { kind: 'put', item: { ...nameKey(kind, domainId, name), id: before.id }, when: { exists: false } },
+  ];
+  const row: Operation = { kind: 'update', key: rowKey(kind, before.id), set, when: { equals: { name: before.name } } };
+  return written(table, name === before.name ? [row] : [row, ...moved]);
+}
+
+/** False when it is gone or has another name by now. */
+const remove = (table: Table, kind: Kind, { id, name, domain_id }: Named): Promise<boolean> =>
+  written(table, [
+    { kind: 'delete', key: rowKey(kind, id), when: { equals: { name } } },
+    { kind: 'delete', key: nameKey(kind, domain_id ?? defaultDomainId, name) },
+  ]);
 
 export const findDomain = (table: Table, id: string) => find<DomainRow>(table, 'domain', id);
 export const findDomainByName = (table: Table, name: string) =>
@@ -85,11 +106,19 @@ export const findProjectByName = (table: Table, domainId: string, name: string) 
   findByName<ProjectRow>(table, 'project', domainId, name);
 export const listProjects = (table: Table) => list<ProjectRow>(table, 'project');
 export const createProject = (table: Table, row: ProjectRow) => create(table, 'project', row);
+export const updateProject = (table: Table, before: ProjectRow, set: Partial<ProjectRow>) =>
+  update(table, 'project', before, set);
+/** Its tokens hold no longer. */
+export const removeProject = (table: Table, row: ProjectRow) => remove(table, 'project', row);
 
 export const findUser = (table: Table, id: string) => find<UserRow>(table, 'user', id);
 export const findUserByName = (table: Table, domainId: string, name: string) =>
   findByName<UserRow>(table, 'user', domainId, name);
+export const listUsers = (table: Table) => list<UserRow>(table, 'user');
 export const createUser = (table: Table, row: UserRow) => create(table, 'user', row);
+export const updateUser = (table: Table, before: UserRow, set: Partial<UserRow>) => update(table, 'user', before, set);
+/** Its tokens hold no longer. */
+export const removeUser = (table: Table, row: UserRow) => remove(table, 'user', row);
 
 /** Ends the user's tokens too. @param now milliseconds since the epoch */
 export async function changePassword(table: Table, userId: string, password: PasswordHash, now: number): Promise<void> {
@@ -100,44 +129,21 @@ export async function changePassword(table: Table, userId: string, password: Pas
 export async function listRoles(table: Table): Promise<Role[]> {
   return (await queryAll(table, { pk: rolesPk })).map((item) => rowOf<Role>(item));
 }
-export const createRole = (table: Table, role: Role) =>
-  written(table, [{ kind: 'put', item: { ...roleKey(role), ...role }, when: { exists: false } }]);
 
-export async function assignRole(table: Table, assignment: RoleAssignment): Promise<void> {
-  await table.transact([{ kind: 'put', item: { ...assignmentKey(assignment), ...assignment } }]);
-}
-export async function revokeRole(table: Table, assignment: RoleAssignment): Promise<void> {
-  await table.transact([{ kind: 'delete', key: assignmentKey(assignment) }]);
-}
+const roleNameKey = (name: string): Key => nameKey('role', defaultDomainId, name);
 
-export interface UserAccess {
-  user: UserRow;
-  /** Projects on which the user has a role. */
-  project_ids: string[];
-  /** What the user may do there, implied roles included. */
-  rolesOn(projectId: string): Role[];
-}
+/** False when the name or the id is taken. */
+export const createRole = (table: Table, role: Role): Promise<boolean> =>
+  written(table, [
+    { kind: 'put', item: { ...roleKey(role.id), ...role }, when: { exists: false } },
+    { kind: 'put', item: { ...roleNameKey(role.name), id: role.id }, when: { exists: false } },
+  ]);
 
-/** undefined: there is no such user, or it is disabled. */
-export async function findAccess(table: Table, userId: string): Promise<UserAccess | undefined> {
-  if (!isPossibleId(userId)) return undefined;
-  const [items, roles] = await Promise.all([queryAll(table, { pk: `USER#${userId}` }), listRoles(table)]);
-  const userItem = items.find(({ sk }) => sk === 'USER');
-  if (!userItem?.['enabled']) return undefined;
-  const assignments = items.filter((item) => item !== userItem).map((item) => rowOf<RoleAssignment>(item));
-  const nameOf = new Map(roles.map(({ id, name }) => [id, name]));
-  return {
-    user: rowOf<UserRow>(userItem),
-    project_ids: [...new Set(assignments.map(({ project_id }) => project_id))],
-    rolesOn: (projectId) => {
-      const here = assignments.filter(({ project_id }) => project_id === projectId);
-      return withImpliedRoles(
-        here.map(({ role_id }) => nameOf.get(role_id) ?? ''),
-        roles,
-      );
-    },
-  };
-}
+export const removeRole = (table: Table, role: Role): Promise<boolean> =>
+  written(table, [
+    { kind: 'delete', key: roleKey(role.id), when: { exists: true } },
+    { kind: 'delete', key: roleNameKey(role.name) },
+  ]);
 
 const regionKey: Key = { pk: 'REGION', sk: 'REGION' };
 /** The region that the catalog's endpoints are said to be in. */

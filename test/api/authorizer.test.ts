@@ -2,7 +2,8 @@
 import { generateKeyPair, SignJWT } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { authorizerHandler } from '../../lambdas/authorizer/handler.ts';
-import { listRoles, revokeRole } from '../../lambdas/repositories/identities.ts';
+import { listRoles } from '../../lambdas/repositories/identities.ts';
+import { revokeRole } from '../../lambdas/repositories/role-assignments.ts';
 import { callerOf } from '../../lambdas/runtime/http/stack.ts';
 import { rotateSigningKey } from '../../lambdas/runtime/tokens/signing-keys.ts';
 import { tokensOf } from '../../lambdas/runtime/tokens/tokens.ts';

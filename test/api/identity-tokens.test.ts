@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { listRoles, revokeRole } from '../../lambdas/repositories/identities.ts';
+import { listRoles } from '../../lambdas/repositories/identities.ts';
+import { revokeRole } from '../../lambdas/repositories/role-assignments.ts';
 import { adminPassword, type Cloud, demoPassword, onProject, seededCloud, tokensPath } from '../support/cloud.ts';
 
 const unauthorized = {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ApiError, Superseded } from '../../lambdas/domain/errors.ts';
 import { NoopNetworkDriver } from '../../lambdas/drivers/network/noop.ts';
+import { AnyIdNetworkDriver } from '../../lambdas/drivers/network/noop-any-id.ts';
 import type { TableNetworkDriver } from '../../lambdas/drivers/network/table-network.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 import { LoopbackNetworkDriver } from '../../local/network/loopback-network.ts';
@@ -14,8 +15,13 @@ const newId = () => randomUUID();
 const implementations: Record<string, (table: SqliteTable, cidr: string) => TableNetworkDriver> = {
   noop: (table, cidr) =>
     new NoopNetworkDriver({ table, clock, newId, subnets: [{ name: 'vip-subnet', network_name: 'vip-net', cidr }] }),
+  'noop with any id': (table, cidr) =>
+    new AnyIdNetworkDriver({ table, clock, newId, subnets: [{ name: 'vip-subnet', network_name: 'vip-net', cidr }] }),
   loopback: (table, cidr) => new LoopbackNetworkDriver({ table, clock, newId, cidr, fence: async () => {} }),
 };
+
+/** Those that take only what there is. */
+const strict = Object.entries(implementations).filter(([name]) => name !== 'noop with any id');
 
 const refusal = (status: number, faultstring: string | RegExp) =>
   expect.objectContaining({ name: 'ApiError', status, faultstring: expect.stringMatching(faultstring) });
@@ -104,17 +110,6 @@ describe.each(Object.entries(implementations))('network driver: %s', (_name, mak
     await expect(network.allocateVip(wanted({ network_id, address }))).rejects.toEqual(
       refusal(400, 'does not contain a subnet for VIP address'),
     );
-  });
-
-  it('refuses what is not there', async () => {
-    const texts = { subnet_id: 'Subnet', network_id: 'Network', port_id: 'Port' };
-    for (const [field, resource] of Object.entries(texts)) {
-      await expect(network.allocateVip(wanted({ [field]: unknownId }))).rejects.toEqual(
-        refusal(400, `^${resource} ${unknownId} not found\\.$`),
-      );
-    }
-    await expect(network.allocateVip(wanted({ subnet_id, network_id: unknownId }))).rejects.toThrow(ApiError);
-    await expect(network.getSubnet(unknownId)).rejects.toEqual(refusal(400, `^Subnet ${unknownId} not found\\.$`));
   });
 
   it('takes a port that is there and unattached, and leaves it when the VIP is released', async () => {
@@ -263,6 +258,23 @@ describe('taking a VIP on loopback', () => {
     await driver.unplugVip(lb, vip, 'a');
     await take('b', 2);
     expect(fenced).toEqual(['a']);
+  });
+});
+
+describe.each(strict)('network driver: %s', (_name, make) => {
+  it('refuses what is not there', async () => {
+    const table = new SqliteTable({ path: ':memory:' });
+    const network = make(table, '127.90.0.0/24');
+    const [{ id: subnet_id } = { id: '' }] = await network.listSubnets();
+    const texts = { subnet_id: 'Subnet', network_id: 'Network', port_id: 'Port' };
+    for (const [field, resource] of Object.entries(texts)) {
+      await expect(network.allocateVip(wanted({ [field]: unknownId }))).rejects.toEqual(
+        refusal(400, `^${resource} ${unknownId} not found\\.$`),
+      );
+    }
+    await expect(network.allocateVip(wanted({ subnet_id, network_id: unknownId }))).rejects.toThrow(ApiError);
+    await expect(network.getSubnet(unknownId)).rejects.toEqual(refusal(400, `^Subnet ${unknownId} not found\\.$`));
+    await table.close();
   });
 });
 

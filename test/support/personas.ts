@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { defaultDomainId, roleNames } from '../../lambdas/domain/identity.ts';
 import { timestamp } from '../../lambdas/domain/time.ts';
-import { assignRole, createProject, createRole, createUser } from '../../lambdas/repositories/identities.ts';
+import { createProject, createRole, createUser } from '../../lambdas/repositories/identities.ts';
+import { assignRole } from '../../lambdas/repositories/role-assignments.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
 import { tokensOf } from '../../lambdas/runtime/tokens/tokens.ts';
 

@@ -82,7 +82,7 @@ const haveAmphora = (given: Partial<AmphoraRow> = {}) =>
     load_balancer_id: null,
     status: 'BOOTING',
     role: null,
-    compute_id: `noop-${amphoraId}`,
+    compute_id: amphoraId,
     lb_network_ip: '10.0.0.5',
     vrrp_ip: null,
     vrrp_port_id: null,
@@ -153,7 +153,7 @@ describe('sample events', () => {
   });
 
   it('tasks-compute makes the machine of an amphora', async () => {
-    expect(await run('tasks-compute')).toEqual({ compute_id: `noop-${amphoraId}` });
+    expect(await run('tasks-compute')).toEqual({ compute_id: amphoraId });
   });
 
   it('tasks-network gives the VIP back', async () => {

@@ -5,7 +5,8 @@ export class NoopComputeDriver implements ComputeDriver {
   readonly #machines = new Map<string, Compute>();
 
   async build(boot: AmphoraBoot): Promise<Compute> {
-    const compute_id = `noop-${boot.amphora_id}`;
+    // A UUID, as Nova's ids are.
+    const compute_id = boot.amphora_id;
     const made: Compute = this.#machines.get(compute_id) ?? {
       compute_id,
       amphora_id: boot.amphora_id,
@@ -20,11 +21,10 @@ export class NoopComputeDriver implements ComputeDriver {
 
   /** A noop machine outlives the process that made it: one that was made before a restart still runs. */
   async get(computeId: string): Promise<Compute> {
-    const amphora_id = computeId.replace(/^noop-/, '');
     return (
       this.#machines.get(computeId) ?? {
         compute_id: computeId,
-        amphora_id,
+        amphora_id: computeId,
         state: 'RUNNING',
         lb_network_ip: '192.0.2.1',
         zone: null,

@@ -1,8 +1,9 @@
 // Tokens of the built-in identity service, shared by the service that makes them and the authorizer that honours them:
 // Keystone's token provider. A token is a signed statement of who and where; it is in the table only once it is revoked.
 import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose';
-import type { ProjectRow, Role, UserRow } from '../../domain/identity.ts';
-import { findAccess, findProject } from '../../repositories/identities.ts';
+import { type ProjectRow, type Role, type UserRow, withImpliedRoles } from '../../domain/identity.ts';
+import { findProject } from '../../repositories/identities.ts';
+import { findAccess, type UserAccess } from '../../repositories/role-assignments.ts';
 import { isRevoked, revoke } from '../../repositories/tokens.ts';
 import type { Services } from '../services.ts';
 import { algorithm, SigningKeys } from './signing-keys.ts';
@@ -16,6 +17,8 @@ export interface TokenClaims {
   issued_at: number;
   expires_at: number;
   audit_id: string;
+  /** The application credential that it was had with: it does not outlive that, and may no more than that. */
+  application_credential_id?: string;
   /** Audit id of the token that the first of a chain of token logins was made with. */
   parent_audit_id: string | null;
 }
@@ -50,11 +53,12 @@ export class Tokens {
 
   async sign(claims: TokenClaims): Promise<string> {
     const { kid, key } = await this.#keys.signer();
-    const { project_id, methods, parent_audit_id } = claims;
+    const { project_id, methods, parent_audit_id, application_credential_id } = claims;
     return new SignJWT({
       methods,
       ...(project_id === null ? {} : { project: project_id }),
       ...(parent_audit_id === null ? {} : { parent: parent_audit_id }),
+      ...(application_credential_id === undefined ? {} : { credential: application_credential_id }),
     })
       .setProtectedHeader({ alg: algorithm, kid })
       .setSubject(claims.user_id)
@@ -87,6 +91,11 @@ export class Tokens {
     this.#trusted.delete(token);
   }
 
+  /** What may have changed is read anew from now on: a user, a project or a role. In this process; others follow within 30 seconds. */
+  forget(): void {
+    this.#trusted.clear();
+  }
+
   #trust(token: string, valid: ValidToken, now: number): void {
     if (this.#trusted.size >= trustedTokens) this.#trusted.delete(this.#trusted.keys().next().value!);
     this.#trusted.set(token, { token: valid, until: Math.min(now + trustedMs, valid.claims.expires_at * 1000) });
@@ -106,6 +115,7 @@ export class Tokens {
         expires_at: payload.exp!,
         audit_id: payload.jti!,
         parent_audit_id: (payload['parent'] as string | undefined) ?? null,
+        ...(payload['credential'] === undefined ? {} : { application_credential_id: payload['credential'] as string }),
       };
     } catch (error) {
       if (error instanceof errors.JOSEError) return undefined;
@@ -128,10 +138,20 @@ export class Tokens {
     ]);
     if (isGone || !access || claims.issued_at < Math.floor(access.user.tokens_valid_from / 1000)) return undefined;
     if (project === null) return { claims, user: access.user, project, roles: [] };
-    const roles = project?.enabled ? access.rolesOn(project.id) : [];
+    const roles = project?.enabled ? rolesBy(claims, access, project.id, this.#services.clock.now()) : [];
     // Keystone too: a token of a project on which its user has no role (any more) is none.
     return project && roles.length > 0 ? { claims, user: access.user, project, roles } : undefined;
   }
+}
+
+/** An application credential gives no more than it names, of what its user still has. @param now milliseconds since the epoch */
+export function rolesBy(claims: TokenClaims, access: UserAccess, projectId: string, now: number): Role[] {
+  const roles = access.rolesOn(projectId);
+  if (claims.application_credential_id === undefined) return roles;
+  const credential = access.credentials.find(({ id }) => id === claims.application_credential_id);
+  if (credential?.project_id !== projectId || (credential.expires_at ?? Number.POSITIVE_INFINITY) <= now) return [];
+  const named = roles.filter(({ id }) => credential.role_ids.includes(id)).map(({ name }) => name);
+  return withImpliedRoles(named, roles);
 }
 
 const perServices = new WeakMap<Services, Tokens>();

@@ -82,8 +82,9 @@ export function settledTargets(given: Partial<Targets>, before?: Targets): Targe
   if (!isRedirect && (given.redirect_http_code ?? null) !== null && wanted !== undefined) {
     throw invalid('redirect_http_code is a valid option only for REDIRECT_TO_URL and REDIRECT_PREFIX');
   }
-  const code = given.redirect_http_code ?? before?.redirect_http_code ?? 302;
-  return { action, ...targets, redirect_http_code: isRedirect ? code : null };
+  // A null resets it.
+  const code = given.redirect_http_code === undefined ? before?.redirect_http_code : given.redirect_http_code;
+  return { action, ...targets, redirect_http_code: isRedirect ? (code ?? 302) : null };
 }
 
 /** A policy takes effect only when it is enabled and asks for something. */

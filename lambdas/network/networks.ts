@@ -1,4 +1,4 @@
-// Networks and subnets VIPs can be in.
+// Networks and subnets VIPs can be in, and the QoS policies of VIPs: none, but clients ask before they say so.
 import { ApiError } from '../domain/errors.ts';
 import type { Subnet } from '../drivers/network/network-driver.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
@@ -51,4 +51,5 @@ export const routes = {
   'GET /network/v2.0/subnets': async (request) => ok({ subnets: filtered(request, await subnetsOf(request)) }),
   'GET /network/v2.0/subnets/{id}': async (request) =>
     ok({ subnet: oneOf(await subnetsOf(request), 'Subnet', param(request, 'id')) }),
+  'GET /network/v2.0/qos/policies': async () => ok({ policies: [] }),
 } satisfies Routes;

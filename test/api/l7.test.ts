@@ -87,6 +87,15 @@ describe('actions of L7 policies', () => {
     });
   });
 
+  it('a redirect keeps its code until another is given, and goes back to 302 by null', async () => {
+    const redirect = { action: 'REDIRECT_PREFIX', redirect_prefix: 'https://a.example', redirect_http_code: 308 };
+    const policy = await api.createL7Policy(listener, redirect);
+    const codeAfter = async (given: object) => (await change(policy, given)).body.l7policy.redirect_http_code;
+    expect(await codeAfter({ name: 'moved' })).toBe(308);
+    expect(await codeAfter({ redirect_http_code: 301 })).toBe(301);
+    expect(await codeAfter({ redirect_http_code: null })).toBe(302);
+  });
+
   it('a pool a policy sends to is in use, and knows the listener once the policy has a rule', async () => {
     const pool = await api.createPool({ loadbalancer_id: lb['id'] });
     const policy = await api.createL7Policy(listener, { action: 'REDIRECT_TO_POOL', redirect_pool_id: pool['id'] });

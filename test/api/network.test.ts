@@ -41,6 +41,10 @@ describe('the network service', () => {
     expect((await ask('/network/v2.0/networks')).body.networks[0].subnets).toEqual([id]);
   });
 
+  it('has no QoS policies', async () => {
+    expect(await ask('/network/v2.0/qos/policies', { name: 'gold' })).toEqual({ status: 200, body: { policies: [] } });
+  });
+
   it("answers in Neutron's words when there is none", async () => {
     const { status, body } = await ask('/network/v2.0/subnets/nowhere');
     expect(status).toBe(404);

@@ -5,6 +5,7 @@ import { HttpsAmphoraDriver } from '../lambdas/drivers/amphora/https.ts';
 import { NoopAmphoraDriver } from '../lambdas/drivers/amphora/noop.ts';
 import { clientName, LocalCertificateAuthority } from '../lambdas/drivers/certificates/local-authority.ts';
 import { LocalCertificates } from '../lambdas/drivers/certificates/local-certificates.ts';
+import { NoopCertificates } from '../lambdas/drivers/certificates/noop-certificates.ts';
 import { aesSealer } from '../lambdas/drivers/certificates/sealer.ts';
 import { NoopComputeDriver } from '../lambdas/drivers/compute/noop.ts';
 import type { EventDriver } from '../lambdas/drivers/events/event-driver.ts';
@@ -121,6 +122,7 @@ export async function localServices(
     onEnded: (execution) => ended(services, execution),
     logger: { error: (message, error) => logger.error(message, { error }) },
   });
+  const isNoop = options.config.amphora_driver === 'noop';
   const services: LocalServices = {
     config: options.config,
     logger,
@@ -132,11 +134,8 @@ export async function localServices(
     compute: processes ?? new NoopComputeDriver(),
     network,
     authority,
-    certificates: new LocalCertificates({ table, sealer }),
-    amphora:
-      options.config.amphora_driver === 'https'
-        ? new HttpsAmphoraDriver({ authority, clock })
-        : new NoopAmphoraDriver(),
+    certificates: isNoop ? new NoopCertificates() : new LocalCertificates({ table, sealer }),
+    amphora: isNoop ? new NoopAmphoraDriver() : new HttpsAmphoraDriver({ authority, clock }),
     events,
     sealer,
     queueServer,

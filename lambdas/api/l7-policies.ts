@@ -1,5 +1,5 @@
 // The L7 policies resource.
-import { unsupportedOption } from '../domain/deployment.ts';
+import { type DeploymentRules, refuseUnsupported } from '../domain/deployment.ts';
 import { ApiError, conflict, notFound } from '../domain/errors.ts';
 import { type L7PolicyRow, l7Policy, l7PolicyResponse, settledTargets } from '../domain/l7-policy.ts';
 import { type ListenerRow, mayUsePool } from '../domain/listener.ts';
@@ -54,10 +54,10 @@ export function listenerOf(skeleton: Skeleton, id: string): Child<'listener'> {
 }
 
 /** Only listeners that read requests can tell them apart. @throws ApiError 400, 501 */
-export function refuseProtocol(protocol: ListenerRow['protocol']): void {
+export function refuseProtocol(protocol: ListenerRow['protocol'], rules: DeploymentRules): void {
   refuseChildren(protocol);
   if (protocol === 'HTTP' || protocol === 'TERMINATED_HTTPS') return;
-  throw unsupportedOption(`${protocol} protocol listeners do not support L7 policies`);
+  refuseUnsupported(rules, `${protocol} protocol listeners do not support L7 policies`);
 }
 
 /** @throws ApiError 404 for a pool that is not this load balancer's, 400 for one the listener cannot use */
@@ -99,7 +99,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   const loadBalancerId = await loadBalancerOf(request, 'listener', 'Listener', attributes.listener_id);
   const accepted = await submit(request, loadBalancerId, (skeleton) => {
     const listener = listenerOf(skeleton, attributes.listener_id);
-    refuseProtocol(listener.row.protocol);
+    refuseProtocol(listener.row.protocol, services.config);
     const row = newL7Policy(attributes, skeleton.loadBalancer, id, services.clock.now());
     refusePool(skeleton, listener, row.redirect_pool_id);
     const ids = placed(listener.row.l7policy_ids, id, row.position);

@@ -1,4 +1,6 @@
 // A load balancer created with everything below it in one call: the rows it is made of.
+
+import type { DeploymentRules } from '../domain/deployment.ts';
 import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
 import { type HealthMonitorRow, healthMonitor } from '../domain/health-monitor.ts';
 import { type L7PolicyRow, l7Policy } from '../domain/l7-policy.ts';
@@ -114,7 +116,7 @@ function policyGraphs(request: ApiRequest, all: Given[], of: ListenerRow, poolOf
 
 function policyGraph({ services }: ApiRequest, given: Given, of: ListenerRow, poolOf: PoolOf): PolicyGraph {
   const { newId, clock } = services;
-  refuseProtocol(of.protocol);
+  refuseProtocol(of.protocol, services.config);
   const attributes = parseCreate(l7Policy, { ...given, listener_id: of.id });
   if (attributes.redirect_pool_id !== null) throw notFound('Pool', attributes.redirect_pool_id);
   const used = poolOf(attributes.redirect_pool);
@@ -159,10 +161,11 @@ function refuseSamePorts(rows: ListenerRow[]): void {
 export function checkAddresses(
   graph: Graph,
   loadBalancer: Pick<LoadBalancerRow, 'vip_address' | 'additional_vips' | 'vip_sg_ids'>,
+  rules: DeploymentRules,
 ): void {
   for (const { row } of graph.listeners) checkAllowedCidrs(row.allowed_cidrs, loadBalancer);
   for (const { row, members } of graph.pools) {
-    for (const one of members) refuseOtherFamily(one.address, row.protocol, vipAddresses(loadBalancer));
+    for (const one of members) refuseOtherFamily(one.address, row.protocol, vipAddresses(loadBalancer), rules);
   }
 }
 

@@ -112,7 +112,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   };
   try {
     refuseVipNetwork(choices, vip.vip_network_id);
-    checkAddresses(graph, row);
+    checkAddresses(graph, row, services.config);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
     await giveVipBack(request, id, vip);

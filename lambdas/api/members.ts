@@ -1,4 +1,5 @@
 // The members resource, singly and in batches.
+import type { DeploymentRules } from '../domain/deployment.ts';
 import { ApiError, invalid, notFound } from '../domain/errors.ts';
 import { vipAddresses } from '../domain/listener-rules.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
@@ -70,9 +71,14 @@ export function refuseSriov({ request_sriov }: MemberAttributes, { flavor_data }
 }
 
 /** What only the pool and its load balancer tell. @throws ApiError 400, 501 */
-function refuseUnfit(attributes: MemberAttributes, poolProtocol: string, loadBalancer: LoadBalancerRow): void {
+function refuseUnfit(
+  attributes: MemberAttributes,
+  poolProtocol: string,
+  loadBalancer: LoadBalancerRow,
+  rules: Pick<DeploymentRules, 'amphora_driver'>,
+): void {
   refuseSriov(attributes, loadBalancer);
-  refuseOtherFamily(attributes.address, poolProtocol, vipAddresses(loadBalancer));
+  refuseOtherFamily(attributes.address, poolProtocol, vipAddresses(loadBalancer), rules);
 }
 
 /** The pool in the path; an unknown one is refused before the members are looked at. */
@@ -103,7 +109,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   const id = services.newId();
   const accepted = await submit(request, loadBalancerId, (skeleton) => {
     const { pool, touch } = targetPool(skeleton, param(request, 'pool_id'));
-    refuseUnfit(attributes, pool.row.protocol, skeleton.loadBalancer);
+    refuseUnfit(attributes, pool.row.protocol, skeleton.loadBalancer, services.config);
     const row = newMember(attributes, poolRef(pool), id, services.clock.now());
     return { create: [{ kind: 'member', row }], claims: [addressClaim(row)], touch, quota: { made: { member: 1 } } };
   });
@@ -234,7 +240,7 @@ async function batch(request: ApiRequest): Promise<ApiResponse> {
   try {
     await submit(request, loadBalancerId, async (skeleton) => {
       const { pool, touch } = targetPool(skeleton, poolId);
-      for (const one of wanted) refuseUnfit(one, pool.row.protocol, skeleton.loadBalancer);
+      for (const one of wanted) refuseUnfit(one, pool.row.protocol, skeleton.loadBalancer, services.config);
       const present = await readMembers(table, loadBalancerId, poolId);
       const change = batchChange(poolRef(pool), present, wanted, isAdditive, newId, clock.now());
       if (isNothing(change)) throw new NothingToDo();

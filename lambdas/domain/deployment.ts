@@ -2,6 +2,8 @@
 import { ApiError } from './errors.ts';
 
 export interface DeploymentRules {
+  /** With `noop` nothing serves traffic, so nothing is refused for what serves it. */
+  amphora_driver: 'https' | 'noop';
   allow_ping_health_monitors: boolean;
   allow_prometheus_listeners: boolean;
   allow_tls_terminated_listeners: boolean;
@@ -23,6 +25,11 @@ export const invalidOption = (value: string, option: string) =>
 /** What the provider cannot do, though Octavia's API can ask for it. */
 export const unsupportedOption = (text: string) =>
   new ApiError(501, `Provider 'amphora' does not support a requested option: ${text}`);
+
+/** @throws ApiError 501 unless there is nothing that could fail to do it */
+export function refuseUnsupported({ amphora_driver }: Pick<DeploymentRules, 'amphora_driver'>, text: string): void {
+  if (amphora_driver !== 'noop') throw unsupportedOption(text);
+}
 
 /** A list of texts as Octavia's messages, which are Python's, spell it. */
 export const spelledList = (texts: readonly string[]): string => `[${texts.map((text) => `'${text}'`).join(', ')}]`;

@@ -1,7 +1,7 @@
 // Members: the hosts a pool sends to.
 import { BlockList, isIPv6 } from 'node:net';
 import { boolean, integer, ipAddress, tags, text, uuid } from './attribute-types.ts';
-import { invalidOption, unsupportedOption } from './deployment.ts';
+import { type DeploymentRules, invalidOption, refuseUnsupported } from './deployment.ts';
 import { ApiError } from './errors.ts';
 import { versionOf } from './ip-addresses.ts';
 import { type Created, resource } from './resource.ts';
@@ -46,10 +46,16 @@ export function refuseReservedAddress(address: string): void {
 }
 
 /** Datagrams are passed on with the client's address, so they stay within a family. @throws ApiError 501 */
-export function refuseOtherFamily(address: string, poolProtocol: string, vips: readonly string[]): void {
+export function refuseOtherFamily(
+  address: string,
+  poolProtocol: string,
+  vips: readonly string[],
+  rules: Pick<DeploymentRules, 'amphora_driver'>,
+): void {
   if (poolProtocol !== 'UDP' && poolProtocol !== 'SCTP') return;
   if (vips.some((vip) => versionOf(vip) === versionOf(address))) return;
-  throw unsupportedOption(
+  refuseUnsupported(
+    rules,
     `This provider doesn't support mixing IPv4 and IPv6 addresses for its VIP and members in ${poolProtocol} load balancers.`,
   );
 }

@@ -1,6 +1,6 @@
 // Pools: members that share the work of a listener.
 import { boolean, listOf, nested, oneOf, tags, text, uuid } from './attribute-types.ts';
-import { type DeploymentRules, unsupportedOption } from './deployment.ts';
+import { type DeploymentRules, refuseUnsupported } from './deployment.ts';
 import { invalid } from './errors.ts';
 import { type Created, resource, type Updated } from './resource.ts';
 import { owner, type Row, refs } from './row.ts';
@@ -51,16 +51,16 @@ export interface PoolRow extends Row, OwnAttributes {
   healthmonitor_id: string | null;
 }
 
-function checkAlgorithm(algorithm: string | null | undefined): void {
+function checkAlgorithm(algorithm: string | null | undefined, rules: DeploymentRules): void {
   if (algorithm === 'SOURCE_IP_PORT') {
-    throw unsupportedOption(`Amphora provider does not support ${algorithm} algorithm.`);
+    refuseUnsupported(rules, `Amphora provider does not support ${algorithm} algorithm.`);
   }
 }
 
 /** Judges a new pool and fills in what only TLS has. @throws ApiError 400, 501 */
 export function settledPool(given: Given, rules: DeploymentRules): PoolAttributes {
   const session_persistence = settledPersistence(given.session_persistence, given.protocol);
-  checkAlgorithm(given.lb_algorithm);
+  checkAlgorithm(given.lb_algorithm, rules);
   if (given.crl_container_ref !== null && given.ca_tls_container_ref === null) {
     throw invalid('A CA certificate reference is required to specify a revocation list.');
   }
@@ -71,7 +71,7 @@ export function settledPool(given: Given, rules: DeploymentRules): PoolAttribute
 /** Judges a change, and answers what is to be set. @throws ApiError 400, 501 */
 export function settledPoolUpdate(row: PoolRow, given: GivenUpdate, rules: DeploymentRules): Partial<OwnAttributes> {
   const { session_persistence: _persistence, ...rest } = given;
-  checkAlgorithm(given.lb_algorithm);
+  checkAlgorithm(given.lb_algorithm, rules);
   const persistence =
     given.session_persistence === undefined
       ? {}

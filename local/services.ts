@@ -5,6 +5,7 @@ import { HttpsAmphoraDriver } from '../lambdas/drivers/amphora/https.ts';
 import { NoopAmphoraDriver } from '../lambdas/drivers/amphora/noop.ts';
 import { clientName, LocalCertificateAuthority } from '../lambdas/drivers/certificates/local-authority.ts';
 import { LocalCertificates } from '../lambdas/drivers/certificates/local-certificates.ts';
+import { NoopCertificates } from '../lambdas/drivers/certificates/noop-certificates.ts';
 import { aesSealer } from '../lambdas/drivers/certificates/sealer.ts';
 import { NoopComputeDriver } from '../lambdas/drivers/compute/noop.ts';
 import type { EventDriver } from '../lambdas/drivers/events/event-driver.ts';
@@ -132,7 +133,7 @@ export async function localServices(
     compute: processes ?? new NoopComputeDriver(),
     network,
     authority,
-    certificates: new LocalCertificates({ table, sealer }),
+    certificates: processes ? new LocalCertificates({ table, sealer }) : new NoopCertificates(),
     amphora:
       options.config.amphora_driver === 'https'
         ? new HttpsAmphoraDriver({ authority, clock })

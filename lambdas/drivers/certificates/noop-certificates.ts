@@ -1,4 +1,4 @@
-// Certificates that are never read, for a control plane with nothing behind it: every reference leads to one.
+// A certificate manager that believes in every reference, as Octavia's noop one does: for a control plane that no amphora serves.
 import type { CertificateManager, ServedCertificate, TrustedAuthority } from './certificate-manager.ts';
 
 export class NoopCertificates implements CertificateManager {

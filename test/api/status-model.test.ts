@@ -18,7 +18,7 @@ function reportOf<T>(details: fc.RunDetails<T>, conflictPolicy: string): string 
   const { errorInstance } = details;
   const error = errorInstance instanceof Error ? errorInstance.stack : String(errorInstance);
   return [
-    `to replay: ${again} npx vitest run test/api/status-model.test.ts -t ${conflictPolicy}`,
+    `to replay: ${again} npm test -- test/api/status-model.test.ts -t ${conflictPolicy}`,
     fc.defaultReportMessage(details),
     error,
   ].join('\n');

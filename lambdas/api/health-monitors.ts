@@ -9,7 +9,7 @@ import {
   settledMonitorUpdate,
 } from '../domain/health-monitor.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
-import { timestamp } from '../domain/time.ts';
+import { newRow } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { TreeChange } from '../repositories/changes.ts';
 import { readChild } from '../repositories/trees.ts';
@@ -30,14 +30,7 @@ export function newHealthMonitor(
   const { project_id: _project, ...own } = attributes;
   return {
     ...own,
-    id,
-    load_balancer_id: owner.load_balancer_id,
-    project_id: owner.project_id,
-    provisioning_status: 'PENDING_CREATE',
-    operating_status: 'OFFLINE',
-    created_at: timestamp(now),
-    updated_at: null,
-    generation: 0,
+    ...newRow(id, owner.load_balancer_id, owner.project_id, now),
   };
 }
 

@@ -5,7 +5,7 @@ import { type L7PolicyRow, l7Policy, l7PolicyResponse, settledTargets } from '..
 import { type ListenerRow, mayUsePool } from '../domain/listener.ts';
 import { refuseChildren } from '../domain/listener-rules.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
-import { timestamp } from '../domain/time.ts';
+import { newRow } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { TreeChange } from '../repositories/changes.ts';
 import { readChild } from '../repositories/trees.ts';
@@ -25,14 +25,7 @@ export function newL7Policy(
   return {
     ...own,
     ...settledTargets(own),
-    id,
-    load_balancer_id: owner.id,
-    project_id: owner.project_id,
-    provisioning_status: 'PENDING_CREATE',
-    operating_status: 'OFFLINE',
-    created_at: timestamp(now),
-    updated_at: null,
-    generation: 0,
+    ...newRow(id, owner.id, owner.project_id, now),
     rule_ids: [],
   };
 }

@@ -2,7 +2,7 @@
 import { conflict, notFound } from '../domain/errors.ts';
 import { type L7RuleRow, l7Rule, l7RuleResponse, rulesPerPolicy, settledRule } from '../domain/l7-rule.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
-import { timestamp } from '../domain/time.ts';
+import { newRow } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { TreeChange } from '../repositories/changes.ts';
 import { readChild, readSkeleton } from '../repositories/trees.ts';
@@ -23,15 +23,8 @@ export function newL7Rule(
   const { project_id: _project, ...own } = attributes;
   return {
     ...settledRule(own),
-    id,
+    ...newRow(id, policy.load_balancer_id, policy.project_id, now),
     l7policy_id: policy.id,
-    load_balancer_id: policy.load_balancer_id,
-    project_id: policy.project_id,
-    provisioning_status: 'PENDING_CREATE',
-    operating_status: 'OFFLINE',
-    created_at: timestamp(now),
-    updated_at: null,
-    generation: 0,
   };
 }
 

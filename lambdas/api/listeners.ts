@@ -11,7 +11,7 @@ import {
 } from '../domain/listener.ts';
 import { checkAllowedCidrs, refuseChildren, settledListener, settledListenerUpdate } from '../domain/listener-rules.ts';
 import { parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
-import { timestamp } from '../domain/time.ts';
+import { newRow } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { Claim } from '../repositories/changes.ts';
 import { readStatistics, sumOf } from '../repositories/health.ts';
@@ -33,14 +33,7 @@ export function newListener(
   const { loadbalancer_id: _lb, project_id: _project, default_pool: _pool, l7policies: _policies, ...own } = attributes;
   return {
     ...own,
-    id,
-    load_balancer_id: owner.id,
-    project_id: owner.project_id,
-    provisioning_status: 'PENDING_CREATE',
-    operating_status: 'OFFLINE',
-    created_at: timestamp(now),
-    updated_at: null,
-    generation: 0,
+    ...newRow(id, owner.id, owner.project_id, now),
     l7policy_ids: [],
   };
 }

@@ -13,7 +13,7 @@ import {
   sriovRefused,
 } from '../domain/member.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
-import { timestamp } from '../domain/time.ts';
+import { newRow } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { Claim, TreeChange } from '../repositories/changes.ts';
 import { addressKey } from '../repositories/keys.ts';
@@ -37,15 +37,9 @@ export function newMember(attributes: MemberAttributes, pool: PoolRef, id: strin
   const { project_id: _project, ...own } = attributes;
   return {
     ...own,
-    id,
+    ...newRow(id, pool.load_balancer_id, pool.project_id, now),
     pool_id: pool.id,
-    load_balancer_id: pool.load_balancer_id,
-    project_id: pool.project_id,
-    provisioning_status: 'PENDING_CREATE',
     operating_status: pool.hasMonitor ? 'OFFLINE' : 'NO_MONITOR',
-    created_at: timestamp(now),
-    updated_at: null,
-    generation: 0,
   };
 }
 

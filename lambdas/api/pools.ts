@@ -10,7 +10,7 @@ import {
   settledPoolUpdate,
 } from '../domain/pool.ts';
 import { parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
-import { timestamp } from '../domain/time.ts';
+import { newRow } from '../domain/row.ts';
 import { type Child, listenersUsing, type Skeleton } from '../domain/tree.ts';
 import { readBelow, readMembers, readSkeleton } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
@@ -30,14 +30,7 @@ export function newPool(
   const { loadbalancer_id: _lb, listener_id: _l, project_id: _p, healthmonitor: _h, members: _m, ...own } = attributes;
   return {
     ...own,
-    id,
-    load_balancer_id: owner.id,
-    project_id: owner.project_id,
-    provisioning_status: 'PENDING_CREATE',
-    operating_status: 'OFFLINE',
-    created_at: timestamp(now),
-    updated_at: null,
-    generation: 0,
+    ...newRow(id, owner.id, owner.project_id, now),
     healthmonitor_id: null,
   };
 }

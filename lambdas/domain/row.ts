@@ -1,5 +1,6 @@
 // What every resource has in the table besides its own attributes.
 import type { OperatingStatus, ProvisioningStatus } from './statuses.ts';
+import { timestamp } from './time.ts';
 
 export interface Row {
   id: string;
@@ -16,6 +17,18 @@ export interface Row {
   /** Why provisioning_status is ERROR. */
   reason?: string;
 }
+
+/** A row as it is the moment its resource is asked for. @param now milliseconds since the epoch */
+export const newRow = (id: string, load_balancer_id: string, project_id: string, now: number): Row => ({
+  id,
+  load_balancer_id,
+  project_id,
+  provisioning_status: 'PENDING_CREATE',
+  operating_status: 'OFFLINE',
+  created_at: timestamp(now),
+  updated_at: null,
+  generation: 0,
+});
 
 export interface IdRef {
   id: string;

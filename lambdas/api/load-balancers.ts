@@ -17,6 +17,7 @@ import { createLoadBalancer } from '../repositories/creations.ts';
 import { readStatistics, sumOf } from '../repositories/health.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
 import { readLoadBalancer, readTree } from '../repositories/trees.ts';
+import type { Config } from '../runtime/config.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { asBoolean, listed, withFields } from './http/lists.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
@@ -80,6 +81,15 @@ async function giveVipBack({ services }: ApiRequest, id: string, vip: Vip): Prom
   }
 }
 
+/** @throws ApiError 400 for a way of choosing the VIP that the operator does not allow */
+function refuseDisallowedVip(config: Config, attributes: Attributes): void {
+  const named = (['vip_port_id', 'vip_network_id', 'vip_subnet_id'] as const).filter(
+    (name) => attributes[name] !== null,
+  );
+  const refused = named.find((name) => !config[`allow_${name}`]);
+  if (refused) throw invalid(`use of ${refused} is disallowed by this deployment's configuration.`);
+}
+
 async function create(request: ApiRequest): Promise<ApiResponse> {
   const { services } = request;
   const attributes = parseCreate(loadBalancer, rootOf(loadBalancer, request.body));
@@ -87,6 +97,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   if (!attributes.vip_port_id && !attributes.vip_network_id && !attributes.vip_subnet_id) {
     throw invalid('VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.');
   }
+  refuseDisallowedVip(services.config, attributes);
   const additional_vips = checkedAdditionalVips(attributes.additional_vips);
   await checkVipPolicies(request, attributes);
   const id = services.newId();

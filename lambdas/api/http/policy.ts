@@ -87,6 +87,8 @@ const actions = ['post', 'put', 'delete', 'get_all', 'get_one', ...Object.values
 
 const policyName = (resource: string, action: string): string => `os_load-balancer_api:${resource}:${action}`;
 
+const groupsPolicy = (action: string): string => policyName('loadbalancer', `${action}:vip_sg_ids`);
+
 /** Every policy with its default. */
 export const defaultPolicies: ReadonlyMap<string, string> = new Map([
   ...Object.entries(rules),
@@ -97,6 +99,8 @@ export const defaultPolicies: ReadonlyMap<string, string> = new Map([
     ]),
     [policyName(name, 'get_all-global'), global] as [string, string],
   ]),
+  // Security groups of a VIP have policies of their own, which by default are those of the call.
+  ...['post', 'put'].map((action): [string, string] => [groupsPolicy(action), resources['loadbalancers']!.write]),
 ]);
 
 /** The policy a route asks for, `os_load-balancer_api:listener:get_one`. @throws Error for a route that nobody thought of */
@@ -135,8 +139,15 @@ export function policiesOf(config: Config): Enforcer {
 
 const forbidden = () => new ApiError(403, 'Policy does not allow this request to be performed.');
 
-/** A batch of members makes, changes and, unless it only adds, deletes them. */
-function policiesAskedFor({ route, query }: ApiRequest): string[] {
+const namesGroups = (body: unknown): boolean =>
+  ((body as { loadbalancer?: { vip_sg_ids?: unknown } } | undefined)?.loadbalancer?.vip_sg_ids ?? null) !== null;
+
+/** A batch of members makes, changes and, unless it only adds, deletes them; security groups are asked for beside the call. */
+function policiesAskedFor({ route, query, body }: ApiRequest): string[] {
+  const isOfLoadBalancer = /^(POST|PUT) \/v2\.0\/lbaas\/loadbalancers(\/\{loadbalancer_id\})?$/.exec(route);
+  if (isOfLoadBalancer && namesGroups(body)) {
+    return [policyOfRoute(route), groupsPolicy(isOfLoadBalancer[1]!.toLowerCase())];
+  }
   if (route !== 'PUT /v2.0/lbaas/pools/{pool_id}/members') return [policyOfRoute(route)];
   const isAdditive = asBoolean(query.get('additive_only') ?? 'false');
   return ['post', 'put', ...(isAdditive ? [] : ['delete'])].map((action) => policyName('member', action));

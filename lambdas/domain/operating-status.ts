@@ -1,4 +1,6 @@
 // From what an amphora reports to Octavia's operating statuses: the roll-up of the health manager.
+import type { ListenerRow } from './listener.ts';
+import type { MemberRow } from './member.ts';
 import type { OperatingStatus } from './statuses.ts';
 import type { Tree } from './tree.ts';
 
@@ -47,6 +49,39 @@ function byPool(pools: Report['pools']): Map<string, PoolReport> {
   return found;
 }
 
+interface Rowed {
+  generation: number;
+  provisioning_status: string;
+}
+
+/** Written after the configuration the amphora runs: it cannot have heard of it. */
+const isUnheardOf = (row: Rowed, { generation }: Report): boolean =>
+  row.provisioning_status !== 'ACTIVE' || row.generation > (generation ?? 0);
+
+/** undefined: it stays as it is. */
+function listenerStatus(listener: ListenerRow, { loadBalancer }: Tree, report: Report): OperatingStatus | undefined {
+  const reported = report.listeners[listener.id]?.status;
+  if (reported === 'OPEN') return 'ONLINE';
+  if (reported === 'FULL') return 'DEGRADED';
+  const isToServe = loadBalancer.admin_state_up && loadBalancer.provisioning_status === 'ACTIVE';
+  if (!listener.admin_state_up || !isToServe) return 'OFFLINE';
+  // A listener that is still on its way to the amphora is not an error.
+  return isUnheardOf(listener, report) ? undefined : 'ERROR';
+}
+
+/** What becomes of a member; the same as it is when the amphora has not heard of it yet. */
+function statusOfMember(member: MemberRow, word: string | undefined, report: Report): OperatingStatus {
+  const isOnItsWay = word === undefined && isUnheardOf(member, report);
+  const to = isOnItsWay ? undefined : memberStatus(word, member.operating_status);
+  return to ?? member.operating_status;
+}
+
+function poolStatus(reported: PoolReport | undefined, hasFailedMember: boolean): OperatingStatus {
+  if (reported?.status.startsWith('DOWN')) return 'ERROR';
+  if (!reported?.status.startsWith('UP')) return 'OFFLINE';
+  return hasFailedMember ? 'DEGRADED' : 'ONLINE';
+}
+
 /** The changes of operating status that a report brings about; rows that stay as they are do not appear. */
 export function operatingStatusChanges(tree: Tree, report: Report): OperatingStatusChange[] {
   const changes: OperatingStatusChange[] = [];
@@ -57,46 +92,27 @@ export function operatingStatusChanges(tree: Tree, report: Report): OperatingSta
   ) => {
     if (row.operating_status !== to) changes.push({ kind, id: row.id, from: row.operating_status, to });
   };
-  const { loadBalancer } = tree;
-  const isUnheardOf = (row: { generation: number; provisioning_status: string }) =>
-    row.provisioning_status !== 'ACTIVE' || row.generation > (report.generation ?? 0);
-  let ofLoadBalancer: OperatingStatus = loadBalancer.admin_state_up ? 'ONLINE' : 'OFFLINE';
-
+  let ofLoadBalancer: OperatingStatus = tree.loadBalancer.admin_state_up ? 'ONLINE' : 'OFFLINE';
   for (const listener of tree.listeners) {
-    const reported = report.listeners[listener.id];
-    if (reported?.status === 'OPEN') note('listener', listener, 'ONLINE');
-    else if (reported?.status === 'FULL') {
-      note('listener', listener, 'DEGRADED');
-      ofLoadBalancer = worst(ofLoadBalancer, 'DEGRADED');
-    } else {
-      const isMissed =
-        listener.admin_state_up && loadBalancer.provisioning_status === 'ACTIVE' && loadBalancer.admin_state_up;
-      // A listener that is still on its way to the amphora is not an error.
-      if (!isUnheardOf(listener) || !isMissed) note('listener', listener, isMissed ? 'ERROR' : 'OFFLINE');
-    }
+    const to = listenerStatus(listener, tree, report);
+    if (to !== undefined) note('listener', listener, to);
+    if (to === 'DEGRADED') ofLoadBalancer = worst(ofLoadBalancer, 'DEGRADED');
   }
-
   const reports = byPool(report.pools);
+  const members = Map.groupBy(tree.members, (member) => member.pool_id);
   for (const pool of tree.pools) {
     const reported = reports.get(pool.id);
-    let ofPool: OperatingStatus = 'OFFLINE';
-    if (reported?.status.startsWith('UP')) ofPool = 'ONLINE';
-    else if (reported?.status.startsWith('DOWN')) {
-      ofPool = 'ERROR';
-      ofLoadBalancer = 'ERROR';
+    let hasFailedMember = false;
+    for (const member of members.get(pool.id) ?? []) {
+      const to = statusOfMember(member, reported?.members[member.id], report);
+      note('member', member, to);
+      hasFailedMember ||= to === 'ERROR';
     }
-    for (const member of tree.members.filter((one) => one.pool_id === pool.id)) {
-      // Rows the amphora has not heard of yet keep what they have.
-      const isOnItsWay = reported?.members[member.id] === undefined && isUnheardOf(member);
-      const to = isOnItsWay ? undefined : memberStatus(reported?.members[member.id], member.operating_status);
-      if (to !== undefined) note('member', member, to);
-      if ((to ?? member.operating_status) === 'ERROR') {
-        if (ofPool === 'ONLINE') ofPool = 'DEGRADED';
-        ofLoadBalancer = worst(ofLoadBalancer, 'DEGRADED');
-      }
-    }
-    note('pool', pool, ofPool);
+    const to = poolStatus(reported, hasFailedMember);
+    if (to === 'ERROR') ofLoadBalancer = 'ERROR';
+    if (hasFailedMember) ofLoadBalancer = worst(ofLoadBalancer, 'DEGRADED');
+    note('pool', pool, to);
   }
-  note('loadbalancer', loadBalancer, ofLoadBalancer);
+  note('loadbalancer', tree.loadBalancer, ofLoadBalancer);
   return changes;
 }

@@ -10,13 +10,15 @@ import { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
 import { createAgentServer } from './server.ts';
 import { readSettings } from './settings.ts';
+import { TrafficMeter } from './traffic-meter.ts';
 
 function main(settings: AgentSettings): void {
   mkdirSync(settings.directory, { recursive: true, mode: 0o700 });
   // Unix sockets have short paths only: everything is addressed from here.
   process.chdir(settings.directory);
-  const loadBalancer = new LoadBalancer(settings, () => health.reportSoon());
-  const health = new HealthDaemon(settings, loadBalancer, new HeartbeatQueue(settings));
+  const traffic = new TrafficMeter();
+  const loadBalancer = new LoadBalancer(settings, traffic, () => health.reportSoon());
+  const health = new HealthDaemon(settings, loadBalancer, traffic, new HeartbeatQueue(settings));
   let version: Promise<string> | null = null;
   const haproxyVersion = () => {
     version ??= readHaproxyVersion(settings.haproxy_path);

@@ -8,6 +8,7 @@ import { HealthDaemon } from './health-daemon.ts';
 import { HeartbeatQueue } from './heartbeat-queue.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
+import { serveMetrics } from './metrics-proxy.ts';
 import { createAgentServer } from './server.ts';
 import { readSettings } from './settings.ts';
 import { TrafficMeter } from './traffic-meter.ts';
@@ -36,6 +37,7 @@ function main(settings: AgentSettings): void {
     const { address, port } = server.address() as AddressInfo;
     log('listening', { amphora_id: settings.amphora_id, address, port });
     health.start();
+    serveMetrics(loadBalancer);
   });
 }
 

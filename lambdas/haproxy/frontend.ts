@@ -16,11 +16,12 @@ import {
   words,
 } from './config.ts';
 import { l7Lines, type PolicyParts } from './l7.ts';
+import { metricsLines } from './metrics.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 
 export type Mode = 'http' | 'tcp';
 
-const modes: Record<string, Mode> = { HTTP: 'http', HTTPS: 'tcp', TCP: 'tcp' };
+const modes: Record<string, Mode> = { HTTP: 'http', HTTPS: 'tcp', TCP: 'tcp', PROMETHEUS: 'http' };
 
 /** Rather no listener than one that serves in the clear what was to be encrypted, or nothing at all. */
 const unserved: Record<string, string> = {
@@ -28,7 +29,6 @@ const unserved: Record<string, string> = {
     'amphorae do not end TLS: no TERMINATED_HTTPS listener is served, rather than one without encryption',
   UDP: 'amphorae do not pass on datagrams: no UDP listener is served',
   SCTP: 'amphorae do not pass on SCTP: no SCTP listener is served',
-  PROMETHEUS: 'amphorae do not export metrics: no PROMETHEUS listener is served',
 };
 
 /** @throws Unrenderable for a protocol that amphorae do not serve */
@@ -77,6 +77,7 @@ export function frontend(
     ...(mode === 'http' ? l7Lines(listener, policies) : []),
     ...linesOf(
       listener.id,
+      ...metricsLines(listener),
       ...(pool ? [words`default_backend ${backendName(pool, listener)}`] : []),
       words`timeout client ${listener.timeout_client_data ?? 50_000}`,
       ...(inspectMs > 0 ? [words`tcp-request inspect-delay ${inspectMs}`] : []),

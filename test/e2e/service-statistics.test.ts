@@ -86,10 +86,14 @@ test('count what the old worker still answers over reloads, down to the last req
     );
     return JSON.stringify(told) === JSON.stringify(truth);
   });
-  const listener = await statsOf(service.api, `listeners/${web.listenerId}`);
-  expect(listener.total_connections).toBeGreaterThan(sent);
-  await sleep(1_500);
-  sent = (await statsOf(service.api, `listeners/${web.listenerId}`)).total_connections;
+  const ofListener = () => statsOf(service.api, `listeners/${web.listenerId}`);
+  await eventually('the listener has given to clients what it had from members', async () => {
+    const [one, two] = await Promise.all(ids.map((id) => statsOf(service.api, memberPath(id))));
+    return one!.bytes_out + two!.bytes_out === (await ofListener()).bytes_out;
+  });
+  const { total_connections } = await ofListener();
+  expect(total_connections).toBeGreaterThan(sent);
+  sent = total_connections;
 });
 
 test('go on where a member is taken out and put back, by the Runtime API or with its pool', async () => {

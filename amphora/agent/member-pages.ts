@@ -7,15 +7,21 @@ export const membersPerPage = 64;
 /** A message holds 256 KB, and the statuses of thousands of members are in it too; the rest waits for the next one. */
 export const pagesBudgetBytes = 64 * 1024;
 
+/** Heartbeats after which a page is sent again without news, about an hour: what was handed over may still have been lost. */
+const repeatedAfter = 360;
+
 export class MemberPages {
   /** A member stays on its page: were it on two, it would count twice. */
   readonly #pages: Set<string>[];
   readonly #pageOf = new Map<string, number>();
   /** Pages as they arrived last; none after a start of the agent, so that all are sent once more. */
-  readonly #arrived = new Map<number, string>();
+  readonly #arrived = new Map<number, { text: string; beat: number }>();
+  readonly #repeatedAfter: number;
   #next = 0;
+  #beat = 0;
 
-  constructor(saved: string[][] = []) {
+  constructor(saved: string[][] = [], repeatedAfterBeats = repeatedAfter) {
+    this.#repeatedAfter = repeatedAfterBeats;
     this.#pages = saved.map((accounts) => new Set(accounts));
     this.#pages.forEach((accounts, page) => {
       for (const account of accounts) this.#pageOf.set(account, page);
@@ -42,6 +48,7 @@ export class MemberPages {
 
   /** Pages with news, those first that waited longest. @param countsOf what a member has counted, since the amphora began */
   due(countsOf: (account: string) => MemberCounts): Record<string, MemberPage> {
+    this.#beat++;
     const due: Record<string, MemberPage> = {};
     let bytes = 0;
     for (let turn = 0; turn < this.#pages.length; turn++) {
@@ -50,7 +57,7 @@ export class MemberPages {
         [...this.#pages[page]!].map((account) => [account.split('/')[1]!, countsOf(account)]),
       );
       const text = JSON.stringify(members);
-      if (text === this.#arrived.get(page)) continue;
+      if (this.#isKnown(page, text)) continue;
       if (bytes > 0 && bytes + text.length > pagesBudgetBytes) break;
       bytes += text.length;
       due[page] = members;
@@ -58,10 +65,15 @@ export class MemberPages {
     return due;
   }
 
+  #isKnown(page: number, text: string): boolean {
+    const arrived = this.#arrived.get(page);
+    return arrived?.text === text && this.#beat - arrived.beat < this.#repeatedAfter;
+  }
+
   /** What was sent is with the control plane: the next ones come first from now on. */
   settle(sent: Record<string, MemberPage>): void {
     for (const [page, members] of Object.entries(sent)) {
-      this.#arrived.set(Number(page), JSON.stringify(members));
+      this.#arrived.set(Number(page), { text: JSON.stringify(members), beat: this.#beat });
       this.#next = (Number(page) + 1) % Math.max(1, this.#pages.length);
     }
   }

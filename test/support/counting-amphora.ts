@@ -7,8 +7,11 @@ import { TrafficLedger } from '../../amphora/agent/traffic-ledger.ts';
 import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import type { BeatingAmphora } from './heartbeats.ts';
 
-/** What becomes of a heartbeat; with `doubted` it arrives, and the agent does not hear of it. */
-export const fates = ['arrives', 'arrives twice', 'is refused', 'is doubted', 'is delayed'] as const;
+/** What becomes of a heartbeat: `doubted` arrives and the agent does not hear of it, `lost` is handed over and never arrives. */
+export const fates = ['arrives', 'arrives twice', 'is refused', 'is doubted', 'is delayed', 'is lost'] as const;
+
+/** A page that was handed over is told again after so many heartbeats. */
+export const repeatedAfter = 5;
 export type Fate = (typeof fates)[number];
 
 interface Place {
@@ -21,7 +24,7 @@ export class CountingAmphora {
   readonly #beating: BeatingAmphora;
   readonly #places: Place[];
   #ledger = new TrafficLedger();
-  #pages = new MemberPages();
+  #pages = new MemberPages([], repeatedAfter);
   #saved = '';
   /** Connections by row, of the worker in charge and of old ones. */
   #workers = new Map<number, Map<string, number>>([[1, new Map()]]);
@@ -79,7 +82,7 @@ export class CountingAmphora {
   restartAgent(): void {
     const { pages, ...ledger } = JSON.parse(this.#saved);
     this.#ledger = new TrafficLedger(ledger);
-    this.#pages = new MemberPages(pages);
+    this.#pages = new MemberPages(pages, repeatedAfter);
   }
 
   #save(): void {
@@ -93,7 +96,8 @@ export class CountingAmphora {
     const signed = this.#beating.signed(heartbeat);
     if (fate === 'is refused') return;
     if (fate === 'is delayed') this.#delayed.push(signed);
-    else await this.#beating.deliver(...(fate === 'arrives twice' ? [signed, signed] : [signed]));
+    else if (fate !== 'is lost')
+      await this.#beating.deliver(...(fate === 'arrives twice' ? [signed, signed] : [signed]));
     if (fate !== 'is doubted') this.#pages.settle(heartbeat.member_pages ?? {});
   }
 

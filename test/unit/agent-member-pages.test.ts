@@ -70,6 +70,14 @@ describe('statistics of members', () => {
     expect(next.due(() => busy)).toEqual(first);
   });
 
+  test('are told again after a while, in case they were lost on their way', () => {
+    const pages = new MemberPages([], 3);
+    pages.place(members(1));
+    const [first] = sendAll(pages, () => busy);
+    expect(pages.due(() => busy)).toEqual({});
+    expect(pages.due(() => busy)).toEqual(first);
+  });
+
   test('stay on their page, and a new member takes the place of one that is gone', () => {
     const [gone, ...others] = members(130) as [string, ...string[]];
     const pages = new MemberPages();

@@ -9,6 +9,7 @@ import { backend, type PoolParts } from './backend.ts';
 import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
 import type { PolicyParts } from './l7.ts';
+import { rings } from './logging.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
 
@@ -34,7 +35,7 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
     return [front, ...backends];
   });
-  return [...processSections(served, options), ...proxies];
+  return [...processSections(served, options), ...rings(loadBalancer, options.logging), ...proxies];
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

@@ -102,7 +102,7 @@ export interface Heartbeat {
   listeners: Record<string, { status: 'OPEN' | 'FULL'; stats: ListenerStatistics }>;
   /** Keys are backend names: `<pool id>:<listener id>`. */
   pools: Record<string, { status: 'UP' | 'DOWN'; members: Record<string, string> }>;
-  /** Archives that wait for a right, some of the oldest; and lines lost since the agent started. Absent when there is nothing. */
+  /** Archives that wait for a right, some of the oldest; and lines lost since the last that told. Absent when there is nothing. */
   logs?: { archives: LogArchive[]; dropped: number };
 }
 

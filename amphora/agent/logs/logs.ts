@@ -15,6 +15,7 @@ export class Logs {
   #attended: { loadBalancerId: string; receiver: Receiver } | null = null;
   /** By HAProxy, for want of room in its ring. */
   #droppedBefore = 0;
+  #reported = 0;
 
   constructor(amphoraId: string, limits: LogLimits) {
     this.#amphoraId = amphoraId;
@@ -48,7 +49,9 @@ export class Logs {
   /** What a heartbeat says of them. */
   report(now: number): Pick<Heartbeat, 'logs'> {
     const archives = this.#shipping.toAsk(now);
-    return archives.length === 0 && this.dropped === 0 ? {} : { logs: { archives, dropped: this.dropped } };
+    const dropped = this.dropped - this.#reported;
+    this.#reported += dropped;
+    return archives.length === 0 && dropped === 0 ? {} : { logs: { archives, dropped } };
   }
 
   /** Lines lost since the agent started. */

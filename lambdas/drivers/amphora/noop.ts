@@ -33,5 +33,7 @@ export class NoopAmphoraDriver implements AmphoraDriver {
     this.#held.delete(amphora.id);
   }
 
+  async grantArchive(): Promise<void> {}
+
   async close(): Promise<void> {}
 }

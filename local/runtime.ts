@@ -18,6 +18,7 @@ import { grantArchivesHandler } from '../lambdas/worker/grant-archives.ts';
 import { startOperationHandler } from '../lambdas/worker/start-operation.ts';
 import { ConsoleEvents, consoleLogger, type Print } from './console.ts';
 import { startGateway } from './gateway.ts';
+import { checkLogFormat } from './log-format.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 import { EventSource } from './queue/event-source.ts';
 import { every, type Schedule } from './schedule.ts';
@@ -131,6 +132,7 @@ async function readyLine(services: LocalServices, state: StateDirectory, endpoin
 
 /** @throws UsageError for what the user can mend */
 export async function startRuntime(options: LocalOptions, print: Print): Promise<Runtime> {
+  if (options.compute === 'process') checkLogFormat(options.haproxy_path, options.config.user_log_format);
   const state = new StateDirectory(options.state, options.ephemeral);
   state.lock(`port ${options.port}`);
   try {

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -168,14 +168,21 @@ test('keeps what was refused: a right that is over, for other content, or for an
   });
 });
 
-/** What the agent says of it in the log for operators, each once. */
-function failures(): Set<string> {
+const failures = () => said('a log was not shipped');
+
+/** Lines of the agent's own in the log for operators, each once. */
+function said(words: string): Set<string> {
   const folder = join(amphora.directory, 'state', 'logs', 'admin');
   const text = readdirSync(folder).map((file) => {
     const content = readFileSync(join(folder, file));
     return file.endsWith('.log.gz') ? gunzipSync(content).toString() : content.toString();
   });
-  return new Set(text.join('').match(/^.*a log was not shipped.*$/gm));
+  return new Set(
+    text
+      .join('')
+      .split('\n')
+      .filter((line) => line.includes(words)),
+  );
 }
 
 test('loses nothing it has written when it is killed, nor what is logged while it is away, and ships nothing twice', async () => {
@@ -199,6 +206,19 @@ test('loses nothing it has written when it is killed, nor what is logged while i
   await shipUntil(paths);
   const arrived = shippedRequests().filter((path) => path !== '/');
   expect(arrived.toSorted()).toEqual(paths.toSorted());
+});
+
+test('says how many connections a reload leaves without a line', async () => {
+  await serve();
+  const held = connect(port, vip);
+  await once(held, 'connect');
+  const told = () => said('outlive a reload');
+  expect(told().size).toBe(0);
+  const other = configuration().replace('timeout client 50000', 'timeout client 40000');
+  expect(await amphora.push(lbId, 2, other)).toMatchObject({ json: { method: 'reload' } });
+  const [line] = await eventually('it is said', () => (told().size > 0 ? [...told()] : undefined));
+  expect(line).toContain('"connections":1');
+  held.destroy();
 });
 
 test('puts traffic before anything: requests are answered while nobody takes the log, and what is lost is counted', async () => {

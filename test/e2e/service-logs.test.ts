@@ -126,7 +126,7 @@ describe('traffic of a load balancer that asks for its log', () => {
     expect(tenantLines()).toHaveLength(before + 1);
   });
 
-  test('survives a kill of the agent and of the service, each line once', async () => {
+  test('survives an agent that stands still and a kill of the service, each line once', async () => {
     await exchange('/before');
     const { agent } = await service.amphora(logged.id);
     process.kill(agent, 'SIGSTOP');

@@ -25,6 +25,25 @@ describe('a presigned URL', () => {
     );
   });
 
+  test('with a token of a role and headers is signed as by the signer of the SDK', () => {
+    const signed = presignedUrl({
+      method: 'PUT',
+      url: new URL('https://b.s3.eu-central-1.amazonaws.com/tenant/p/lb/2026/03/01/x.log.gz'),
+      headers: {
+        'content-length': '123',
+        'content-type': 'application/gzip',
+        'x-amz-checksum-sha256': 'q83v/+8=',
+      },
+      credentials: { accessKeyId: 'AKIA', secretAccessKey: 'sec/ret+', sessionToken: 'tok/en+=' },
+      region: 'eu-central-1',
+      now: Date.parse('2026-03-01T12:00:00Z'),
+      lifetimeSeconds: 300,
+    });
+    expect(signed.searchParams.get('X-Amz-Signature')).toBe(
+      '4c88035ab9825f53e29885369d810b3387a87252d16aea0f1aef991ba283e888',
+    );
+  });
+
   const headers = { 'content-length': '3', 'x-amz-checksum-sha256': 'abc=' };
   const url = presignedUrl({
     method: 'PUT',

@@ -10,6 +10,7 @@ import { renderConfiguration } from '../haproxy/render.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { loggingOf } from './logging.ts';
 
 export interface Applied {
   /** As it was rendered. */
@@ -76,6 +77,7 @@ function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refus
       amphora_id: amphora.id,
       hardStopAfterMs,
       maxConnectionsDefault,
+      logging: loggingOf(services.config),
     });
   } catch (error) {
     // With nothing behind it, a control plane takes what no HAProxy could be told.

@@ -16,6 +16,7 @@ import {
   words,
 } from './config.ts';
 import { l7Lines, type PolicyParts } from './l7.ts';
+import { trafficLines } from './logging.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 
 export type Mode = 'http' | 'tcp';
@@ -81,5 +82,6 @@ export function frontend(
       words`timeout client ${listener.timeout_client_data ?? 50_000}`,
       ...(inspectMs > 0 ? [words`tcp-request inspect-delay ${inspectMs}`] : []),
     ),
+    ...trafficLines(loadBalancer, listener, mode, options.logging),
   ]);
 }

@@ -5,6 +5,7 @@ import { type Outline, outline } from './config-diff.ts';
 import type { HeartbeatQueue } from './heartbeat-queue.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
+import type { Logs } from './logs/logs.ts';
 import { newsIn, openConnections, readStates } from './statistics.ts';
 import { type Accounts, accountsIn } from './traffic-ledger.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
@@ -31,6 +32,7 @@ export class HealthDaemon {
   #lastTime = 0;
   readonly #loadBalancer: LoadBalancer;
   readonly #queue: HeartbeatQueue;
+  readonly #logs: Logs | null;
   readonly #boot = randomUUID();
   readonly #traffic: TrafficMeter;
   #open = new Map<string, number>();
@@ -43,8 +45,15 @@ export class HealthDaemon {
   #soon: NodeJS.Timeout | null = null;
   #hasFailed = false;
 
-  constructor(settings: AgentSettings, loadBalancer: LoadBalancer, traffic: TrafficMeter, queue: HeartbeatQueue) {
+  constructor(
+    settings: AgentSettings,
+    loadBalancer: LoadBalancer,
+    traffic: TrafficMeter,
+    queue: HeartbeatQueue,
+    logs: Logs | null,
+  ) {
     this.#settings = settings;
+    this.#logs = logs;
     this.#loadBalancer = loadBalancer;
     this.#traffic = traffic;
     this.#queue = queue;
@@ -135,6 +144,7 @@ export class HealthDaemon {
       listeners,
       pools: this.#states.pools,
       ...this.#memberPages(),
+      ...this.#logs?.report(Date.now()),
     };
   }
 

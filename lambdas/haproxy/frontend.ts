@@ -16,6 +16,7 @@ import {
   words,
 } from './config.ts';
 import { l7Lines, type PolicyParts } from './l7.ts';
+import { trafficLines } from './logging.ts';
 import { metricsLines } from './metrics.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 
@@ -82,5 +83,6 @@ export function frontend(
       words`timeout client ${listener.timeout_client_data ?? 50_000}`,
       ...(inspectMs > 0 ? [words`tcp-request inspect-delay ${inspectMs}`] : []),
     ),
+    ...trafficLines(loadBalancer, listener, mode, options.logging),
   ]);
 }

@@ -10,6 +10,7 @@ import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
 import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
+import { rings } from './logging.ts';
 import { metricsSections } from './metrics.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
@@ -38,7 +39,12 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     for (const one of used) if (one !== undefined) rendered.add(one);
     return [front, ...backends];
   });
-  return [...processSections(served, options, globalCheckLines([...rendered])), ...proxies, ...metricsSections(served)];
+  return [
+    ...processSections(served, options, globalCheckLines([...rendered])),
+    ...rings(loadBalancer, options.logging),
+    ...proxies,
+    ...metricsSections(served),
+  ];
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

@@ -91,6 +91,7 @@ test('count what the old worker still answers over reloads, down to the last req
     const [one, two] = await Promise.all(ids.map((id) => statsOf(service.api, memberPath(id))));
     return one!.bytes_out + two!.bytes_out === (await ofListener()).bytes_out;
   });
+  await eventually('old workers have ended', async () => (await service.workers(web.id)).length === 1);
   const { total_connections } = await ofListener();
   expect(total_connections).toBeGreaterThan(sent);
   sent = total_connections;

@@ -7,10 +7,11 @@ import type { PoolRow } from '../domain/pool.ts';
 import { desiredTree, type Tree } from '../domain/tree.ts';
 import { backend, type PoolParts } from './backend.ts';
 import type { Configuration } from './config.ts';
-import { frontend } from './frontend.ts';
+import { frontend, modeOf } from './frontend.ts';
 import type { PolicyParts } from './l7.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
+import { rateTables } from './rate-limit.ts';
 
 /** @throws Unrenderable naming the resource that HAProxy cannot be told */
 export function renderConfiguration(tree: Tree, options: RenderOptions): RenderedConfiguration {
@@ -32,7 +33,7 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     // First, so that what cannot be served is put down to the listener and not to its pools.
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
     const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
-    return [front, ...backends];
+    return [front, ...rateTables(listener, modeOf(listener)), ...backends];
   });
   return [...processSections(served, options), ...proxies];
 }

@@ -1,5 +1,6 @@
 // How often clients may ask or connect: a table of counters per listener, and the rules that turn away who is over the limit.
 import type { ListenerRow } from '../domain/listener.ts';
+import type { RateLimit } from '../domain/rate-limits.ts';
 import { type Argument, content, fetch, linesOf, name, type Section, section, value, words } from './config.ts';
 import type { Mode } from './frontend.ts';
 
@@ -7,7 +8,7 @@ import type { Mode } from './frontend.ts';
 const requestTable = ({ id }: ListenerRow): Argument => name(`request-rate.${id}`);
 const connectionTable = ({ id }: ListenerRow): Argument => name(`connection-rate.${id}`);
 
-/** At some 150 bytes each; when there are more, the ones unused longest are forgotten. */
+/** 20 MB when it is full, nothing before; when there are more, those unused longest are forgotten. */
 const entries = words`size 100k`;
 
 /** The one place that defines such a table. A counter reaches two periods back, and must be remembered as long. */
@@ -44,43 +45,57 @@ const client = words`src,ipmask(32,64)`;
  * Asked before it is counted, so that who is over the limit gets back in while he goes on asking; asked again after, because
  * several threads may have been let in by the first question.
  */
-export function connectionRateLines({ id, ...listener }: ListenerRow): Argument[][] {
+interface Gate {
+  atLeast: number;
+  moreThan: number;
+  times: number;
+}
+
+/** Of a single event of the last period HAProxy does not forget a part: one each period would be one in two, if not counted double. */
+function gateOf(limit: number): Gate {
+  const times = limit === 1 ? 2 : 1;
+  return { atLeast: times * (limit - 1) + 1, moreThan: times * limit, times };
+}
+
+export function connectionRateLines(listener: ListenerRow): Argument[][] {
   const limit = listener.connection_rate_limit;
   if (!limit) return [];
-  const label = connectionTable({ id, ...listener });
+  const { atLeast, moreThan, times } = gateOf(limit.connections);
   return [
-    [...words`tcp-request connection track-sc1`, ...client, ...words`table ${label}`],
-    words`tcp-request connection reject if { sc_gpc0_rate(1) ge ${limit.connections} }`,
-    words`tcp-request connection sc-inc-gpc0(1)`,
-    words`tcp-request connection reject if { sc_gpc0_rate(1) gt ${limit.connections} }`,
+    [...words`tcp-request connection track-sc1`, ...client, ...words`table ${connectionTable(listener)}`],
+    words`tcp-request connection reject if { sc_gpc0_rate(1) ge ${atLeast} }`,
+    ...Array(times).fill(words`tcp-request connection sc-inc-gpc0(1)`),
+    words`tcp-request connection reject if { sc_gpc0_rate(1) gt ${moreThan} }`,
   ];
 }
 
-/** As for connections, answered with 429. */
 export function requestRateLines(listener: ListenerRow): Argument[][] {
   const limit = listener.rate_limit;
   if (!limit) return [];
   const label = requestTable(listener);
-  const denial = tooManyRequests(listener, limit.period);
+  const denial = tooManyRequests(listener, limit);
+  const { atLeast, moreThan, times } = gateOf(limit.requests);
   return [
     ...(limit.key === null
       ? []
       : [words`http-request track-sc0 ${fetch('req.fhdr', limit.key, ',sha1')} table ${label}`]),
     // Tracked already, this has no effect: without the header an address counts, or leaving it out would lift the limit.
     words`http-request track-sc0 src,ipmask(32,64),sha1 table ${label}`,
-    [...denial, ...words`if { sc_gpc0_rate(0) ge ${limit.requests} }`],
-    words`http-request sc-inc-gpc0(0)`,
-    [...denial, ...words`if { sc_gpc0_rate(0) gt ${limit.requests} }`],
+    [...denial, ...words`if { sc_gpc0_rate(0) ge ${atLeast} }`],
+    ...Array(times).fill(words`http-request sc-inc-gpc0(0)`),
+    [...denial, ...words`if { sc_gpc0_rate(0) gt ${moreThan} }`],
   ];
 }
 
-function tooManyRequests({ error_pages }: ListenerRow, period: number): Argument[] {
+function tooManyRequests({ error_pages }: ListenerRow, { requests, period }: RateLimit): Argument[] {
   const { content_type, body } = error_pages?.['429'] ?? {
     content_type: 'text/plain',
     body: '429 Too Many Requests\n',
   };
+  // The first of several comes free after a period at the latest; the only one of a period when half of the next is over.
+  const retryAfter = requests === 1 ? Math.ceil(1.5 * period) : period;
   return [
     ...words`http-request deny status 429 content-type ${value(content_type)} string ${content(body)}`,
-    ...words`hdr Retry-After ${period} hdr Cache-Control no-cache`,
+    ...words`hdr Retry-After ${retryAfter} hdr Cache-Control no-cache`,
   ];
 }

@@ -12,7 +12,7 @@ import { Unrenderable } from '../../lambdas/haproxy/config.ts';
 import { renderConfiguration } from '../../lambdas/haproxy/render.ts';
 import { aListener, aMember, aMonitor, aPool, aTree, idOf } from '../support/builders.ts';
 import { extendedListener, extendedTree } from '../support/extended.ts';
-import { HaproxyDirectory } from '../support/haproxy.ts';
+import { HaproxyDirectory, until } from '../support/haproxy.ts';
 import { hostileText } from '../support/hostile-text.ts';
 
 const directory = new HaproxyDirectory();
@@ -38,6 +38,10 @@ const goldens: Record<string, Tree> = {
     { ...tcp, connection_rate_limit: { connections: 5, period: 2 } },
     tcp,
   ),
+  'rate-limit-of-one': served({
+    rate_limit: { requests: 1, period: 5, type: 'SOURCE_IP', key: null },
+    connection_rate_limit: { connections: 1, period: 5 },
+  }),
   compression: only('compression'),
   'request-headers': only('request_headers'),
   'response-headers': only('response_headers'),
@@ -189,6 +193,43 @@ describe('a rate limit', () => {
   const counted = (statuses: string[]) =>
     Object.fromEntries([...Map.groupBy(statuses, (one) => one)].map(([status, all]) => [status, all.length]));
 
+  test('lets in what it says in each period of a client who goes on asking, and at most once more at the start', async () => {
+    const [requests, periodMs] = [10, 1_000];
+    await using there = await running({ rate_limit: { requests, period: 1, type: 'SOURCE_IP', key: null } });
+    const since = performance.now();
+    let letIn = 0;
+    let longestBreakMs = 0;
+    let last = since;
+    while (performance.now() - since < 5 * periodMs) {
+      const now = performance.now();
+      // A machine that was busy elsewhere asked for nothing meanwhile.
+      longestBreakMs = Math.max(longestBreakMs, now - last);
+      last = now;
+      if ((await burst(there.port, 1))[0] === '200') letIn += 1;
+    }
+    const periods = (performance.now() - since) / periodMs;
+    expect(letIn).toBeLessThanOrEqual(requests + Math.ceil(requests * periods));
+    const unaskedPeriods = longestBreakMs > periodMs / 2 ? periods : 2;
+    expect(letIn).toBeGreaterThanOrEqual(requests * Math.floor(periods - unaskedPeriods));
+  });
+
+  test('of one a period is one a period, not one in two', async () => {
+    await using there = await running({ rate_limit: { requests: 1, period: 1, type: 'SOURCE_IP', key: null } });
+    const letInAt: number[] = [];
+    await until(
+      'a request is let in for the sixth time',
+      async () => {
+        if ((await burst(there.port, 1))[0] === '200') letInAt.push(performance.now());
+        return letInAt.length === 6;
+      },
+      30_000,
+    );
+    const gaps = letInAt.slice(1).map((at, index) => Math.round(at - letInAt[index]!));
+    // Half a period is the least there may be between two of a client who is never silent; a busy machine makes it longer.
+    expect(Math.min(...gaps)).toBeGreaterThan(490);
+    expect(gaps.toSorted((a, b) => a - b)[2]).toBeLessThan(1_700);
+  });
+
   async function running(given: Partial<ListenerRow>) {
     const member = createServer((_request, response) => response.end('ok')).listen(0, '127.0.0.1');
     await once(member, 'listening');
@@ -228,4 +269,31 @@ describe('a rate limit', () => {
     for (const _ of [1, 2, 3]) answers.push(await one({}));
     expect(answers).toEqual(['200', '200', '429 600', '200', '200', '429 600', '200', '200', '429 600']);
   });
+});
+
+test('a member that comes back is given its share little by little over slow_start', async () => {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((closed) => probe.close(closed));
+  const tree = {
+    ...served({ protocol_port: 0, admin_state_up: true }, { slow_start: 600 }),
+    healthMonitors: [aMonitor({ delay: 0, timeout: 1, max_retries: 1, max_retries_down: 1 })],
+    members: [aMember({ address: '127.0.0.1', protocol_port: port })],
+  };
+  await using haproxy = await directory.start(render(tree).text.replace(/^ {4}bind .*$/m, ''));
+  const state = () => haproxy.stateOf(idOf('member'));
+  await until('the member is down', async () => (await state()).startsWith('DOWN'), 20_000);
+  const back = createServer().listen(port, '127.0.0.1');
+  await once(back, 'listening');
+  try {
+    await until('the member is up', async () => (await state()).startsWith('UP'), 20_000);
+    const [head = '', ...rows] = (await haproxy.ask('show stat')).split('\n');
+    const at = head.split(',').indexOf('throttle');
+    const throttle = rows.map((row) => row.split(',')).find((row) => row[1] === idOf('member'))?.[at];
+    // Per cent of its weight; of a member that has all of it HAProxy says nothing here.
+    expect(throttle).toMatch(/^\d{1,2}$/);
+  } finally {
+    back.close();
+  }
 });

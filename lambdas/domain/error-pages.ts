@@ -41,7 +41,11 @@ const errorPage = resource({
 });
 export type ErrorPage = Created<typeof errorPage.attributes>;
 
-export const errorStatuses = ['400', '403', '408', '429', '500', '502', '503', '504'] as const;
+/**
+ * Not 400 and 408: of what is no request yet, HAProxy answers with texts of its own below where pages are looked up (2.6; neither
+ * http-error nor errorfile changes them).
+ */
+export const errorStatuses = ['403', '429', '500', '502', '503', '504'] as const;
 export type ErrorStatus = (typeof errorStatuses)[number];
 export type ErrorPages = Partial<Record<ErrorStatus, ErrorPage>>;
 

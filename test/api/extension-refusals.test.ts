@@ -101,7 +101,7 @@ describe('is refused in what Octavia calls a validation failure:', () => {
       'error pages of more than 32 KB',
       'listener',
       {},
-      { error_pages: { '400': page, '403': page, '408': page, '500': page, '503': { body: 'x' } } },
+      { error_pages: { '403': page, '429': page, '500': page, '502': page, '503': { body: 'x' } } },
       'error_pages may have 32768 bytes in all at most.',
     ],
     [

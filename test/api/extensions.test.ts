@@ -142,7 +142,7 @@ const rows: Record<string, Record<string, Row>> = {
       ],
       right: [
         [{ '503': { body: '<p>\n' } }, { '503': { body: '<p>\n', content_type: 'text/html; charset=utf-8' } }],
-        [{ '429': { body: '{}', content_type: 'application/json' }, '400': null }, { '429': expect.anything() }],
+        [{ '429': { body: '{}', content_type: 'application/json' }, '403': null }, { '429': expect.anything() }],
       ],
     },
     http2: { wrong: [['perhaps', 'Value not an unambiguous boolean']], right: [[false], ['yes', true]] },

@@ -206,4 +206,9 @@ test('a member with a connection limit is never asked more at once, and what wai
   const answers = await Promise.all(Array.from({ length: 10 }, () => read(web.vip, listenerPort)));
   expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(200));
   expect(most).toBe(2);
+  // Who waits longer than timeout_member_connect waits no more.
+  await listener({ timeout_member_connect: 500 });
+  member.becomes((asked, answer) => void setTimeout(() => echo(asked, answer), 3_000));
+  const some = await Promise.all([1, 2, 3].map(() => read(web.vip, listenerPort)));
+  expect(some.map(({ status }) => status).toSorted()).toEqual([200, 200, 503]);
 });

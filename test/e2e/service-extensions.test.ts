@@ -176,12 +176,21 @@ test('error pages are what clients read when the load balancer has to answer its
     error_pages: {
       '403': { body: '{"error":"forbidden"}', content_type: 'application/json' },
       '429': { body: 'slowly\n', content_type: 'text/plain' },
+      '500': { body: 'too much to pass on', content_type: 'text/plain' },
+      '502': { body: 'no answer worth the name', content_type: 'text/plain' },
       '503': { body: sorry },
+      '504': { body: 'late', content_type: 'text/plain' },
     },
-    rate_limit: { requests: 2, period: 600, type: 'HEADER', key: 'X-Slow' },
+    timeout_member_data: 1_000,
+    request_headers: { set: { 'X-A': 'a'.repeat(1_000), 'X-B': 'b'.repeat(1_000) } },
   });
   for (const member of members) member.becomes((_asked, answer) => void answer.writeHead(503).end('my own words'));
   expect(await ask()).toMatchObject({ status: 503, text: 'my own words' });
+
+  for (const member of members) member.becomes((asked) => void asked.socket.destroy());
+  expect(await ask()).toMatchObject({ status: 502, text: 'no answer worth the name' });
+  for (const member of members) member.becomes(() => {});
+  expect(await ask()).toMatchObject({ status: 504, text: 'late' });
 
   const { id } = await service.api.create('l7policies', { listener_id: web.listenerId, action: 'REJECT' });
   await service.api.create(`l7policies/${id}/rules`, { type: 'PATH', compare_type: 'EQUAL_TO', value: '/secret' });
@@ -192,6 +201,11 @@ test('error pages are what clients read when the load balancer has to answer its
     headers: { 'content-type': 'application/json' },
   });
 
+  for (const member of members) member.becomes(echo);
+  // What a client sends may leave no room in HAProxy's buffer for the headers that are to be set.
+  const filling = { 'x-one': 'x'.repeat(7_300), 'x-two': 'x'.repeat(7_300) };
+  expect(await ask({ headers: filling })).toMatchObject({ status: 500, text: 'too much to pass on' });
+  await listener({ request_headers: null, rate_limit: { requests: 2, period: 600, type: 'HEADER', key: 'X-Slow' } });
   await statuses(2, { 'x-slow': 'yes' });
   const slow = await ask({ headers: { 'x-slow': 'yes' } });
   expect(slow).toMatchObject({ status: 429, text: 'slowly\n', headers: { 'retry-after': '600' } });
@@ -203,6 +217,6 @@ test('error pages are what clients read when the load balancer has to answer its
     text: sorry,
     headers: { 'content-type': 'text/html; charset=utf-8' },
   });
-  await listener({ error_pages: null, rate_limit: null });
+  await listener({ error_pages: null, rate_limit: null, timeout_member_data: null });
   expect((await ask()).text).not.toContain('Sorry');
 });

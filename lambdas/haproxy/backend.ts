@@ -59,7 +59,7 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       words`timeout server ${listener.timeout_member_data ?? 50_000}`,
       ...tunnelTimeoutLines(listener),
     ),
-    ...(healthMonitor ? checkLines(healthMonitor) : []),
+    ...(healthMonitor ? checkLines(healthMonitor, pool) : []),
     ...members.map((member) => server(member, parts, mode)),
   ]);
 }
@@ -70,7 +70,7 @@ function server(member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mod
     origin: member.id,
     arguments: [
       ...words`server ${name(member.id)} ${address(member.address, member.protocol_port)} weight ${member.weight ?? 1}`,
-      ...(healthMonitor ? checkArguments(healthMonitor, member) : []),
+      ...(healthMonitor ? checkArguments(healthMonitor, member, pool) : []),
       ...(healthMonitor && pool.slow_start ? words`slowstart ${pool.slow_start * 1_000}` : []),
       ...(member.connection_limit ? words`maxconn ${member.connection_limit}` : []),
       ...persistenceArguments(pool, member, mode),

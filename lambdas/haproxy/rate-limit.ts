@@ -2,7 +2,6 @@
 import type { ListenerRow } from '../domain/listener.ts';
 import type { RateLimit } from '../domain/rate-limits.ts';
 import { type Argument, content, fetch, linesOf, name, type Section, section, value, words } from './config.ts';
-import type { Mode } from './frontend.ts';
 
 /** Unlike pools', these names have no colon: the agent tells backends of pools by it. */
 const requestTable = ({ id }: ListenerRow): Argument => name(`request-rate.${id}`);
@@ -25,13 +24,11 @@ const table = (listener: ListenerRow, label: Argument, key: Argument[], period: 
   );
 
 /** Sections that stand beside the frontend. */
-export function rateTables(listener: ListenerRow, mode: Mode): Section[] {
+export function rateTables(listener: ListenerRow): Section[] {
   const { rate_limit, connection_rate_limit } = listener;
   return [
     // Whatever is counted, by its digest: values of headers are of any length, and secrets as often as not.
-    ...(rate_limit && mode === 'http'
-      ? [table(listener, requestTable(listener), words`binary len 20`, rate_limit.period)]
-      : []),
+    ...(rate_limit ? [table(listener, requestTable(listener), words`binary len 20`, rate_limit.period)] : []),
     ...(connection_rate_limit
       ? [table(listener, connectionTable(listener), words`ipv6`, connection_rate_limit.period)]
       : []),

@@ -69,12 +69,16 @@ function quoted(text: string, origin: string | null): string {
 /** In a log format. */
 const literal = (text: string): string => text.replaceAll('%', '%%');
 
-/** Between quotes there is no line break, but outside of them HAProxy reads `\\n` as one. */
+const breaks = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+]);
+
+/** Between quotes there is no line break, but outside of them HAProxy reads `\n` as one. */
 function quotedLines(text: string, origin: string | null): string {
   if (text === '') return quoted(text, origin);
-  const breaks: Record<string, string> = { '\n': '\\n', '\r': '\\r' };
   const pieces = text.split(/([\r\n])/).filter((piece) => piece !== '');
-  return pieces.map((piece) => breaks[piece] ?? quoted(piece, origin)).join('');
+  return pieces.map((piece) => breaks.get(piece) ?? quoted(piece, origin)).join('');
 }
 
 /** Inside of the parentheses HAProxy has a syntax of its own; of the characters names of headers may have it gives these no meaning. */

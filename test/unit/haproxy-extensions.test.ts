@@ -90,6 +90,17 @@ test('the order in which headers and pages were given is no change', () => {
   expect(render(served(other)).text).toBe(render(served({ request_headers, error_pages })).text);
 });
 
+test.for(['constructor', '__proto__', '\n', '\r\n', ' ', '-f', 'if'])(
+  'a page of %j is what clients get',
+  async (body) => {
+    const error_pages = { '503': { content_type: 'text/plain', body } };
+    const { text } = render(served({ error_pages }));
+    const spelled = body.replaceAll('\r', '\\r').replaceAll('\n', '\\n').replace(/^ $/, "' '");
+    expect(text).toContain(`content-type text/plain string ${spelled} hdr`);
+    expect((await directory.check(text)).isValid).toBe(true);
+  },
+);
+
 test('the largest pages and headers that the API takes are taken by HAProxy', async () => {
   const body = `${'é\n'.repeat(2_730)}ab`;
   expect(Buffer.byteLength(body)).toBe(8_192);

@@ -212,3 +212,20 @@ test('a member with a connection limit is never asked more at once, and what wai
   const some = await Promise.all([1, 2, 3].map(() => read(web.vip, listenerPort)));
   expect(some.map(({ status }) => status).toSorted()).toEqual([200, 200, 503]);
 });
+
+test('a member with a limit, of a pool with a slow start, is added and asked without a reload', async () => {
+  const monitor = { pool_id: web.poolId, type: 'TCP', delay: 1, timeout: 1, max_retries: 1 };
+  await service.api.create('healthmonitors', monitor);
+  await service.api.update('pools', web.poolId, { slow_start: 60 });
+  await service.api.active(web.id);
+  const before = await service.workers(web.id);
+  using another = await ScriptedMember.start();
+  await service.api.create(`pools/${web.poolId}/members`, { ...another.attributes, connection_limit: 5 });
+  await service.api.active(web.id);
+  member.becomes(echo);
+  await eventually('the new member is asked', async () => {
+    await read(web.vip, listenerPort);
+    return another.seen.length > 0;
+  });
+  expect(await service.workers(web.id)).toEqual(before);
+});

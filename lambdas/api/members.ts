@@ -211,7 +211,7 @@ function batchChange(
     if (row === undefined) return [];
     const { address: _a, protocol_port: _p, subnet_id: _s, request_sriov: _r, project_id: _o, ...set } = one;
     const isSame = Object.entries(set).every(
-      ([name, value]) => JSON.stringify(row[name as keyof MemberRow]) === JSON.stringify(value),
+      ([name, value]) => JSON.stringify(row[name as keyof MemberRow] ?? null) === JSON.stringify(value ?? null),
     );
     // What was left behind in ERROR is asked for again.
     return isSame && row.waits_for === undefined ? [] : [{ child: { kind: 'member' as const, row }, set }];

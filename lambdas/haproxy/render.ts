@@ -14,6 +14,7 @@ import { rings } from './logging.ts';
 import { metricsSections } from './metrics.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
+import { rateTables } from './rate-limit.ts';
 
 /** @throws Unrenderable naming the resource that HAProxy cannot be told */
 export function renderConfiguration(tree: Tree, options: RenderOptions): RenderedConfiguration {
@@ -37,7 +38,7 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
     const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
     for (const one of used) if (one !== undefined) rendered.add(one);
-    return [front, ...backends];
+    return [front, ...rateTables(listener), ...backends];
   });
   return [
     ...processSections(served, options, globalCheckLines([...rendered])),

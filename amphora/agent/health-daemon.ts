@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { AgentSettings, Heartbeat } from '../agent-api.ts';
 import { type Outline, outline } from './config-diff.ts';
+import { listListeners } from './details.ts';
 import type { HeartbeatQueue } from './heartbeat-queue.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
@@ -12,6 +13,9 @@ const longestWatchMs = 250;
 /** Changes come in bunches: a pool goes down with its members. */
 const debounceMs = 100;
 const ledgerFile = 'statistics.json';
+
+/** In the ledger, the kernel's counters stand among those of HAProxy's workers. */
+const kernel = 0;
 
 type States = ReturnType<typeof readStates>;
 
@@ -69,7 +73,13 @@ export class HealthDaemon {
     const { haproxy, store } = this.#loadBalancer;
     const isRunning = haproxy !== null && haproxy.pid !== null;
     const rows = isRunning ? await this.#readWorkers(haproxy) : [];
-    this.#states = readStates(rows, this.#outlineOf(store.current?.text ?? ''));
+    const text = store.current?.text ?? '';
+    const states = readStates(rows, this.#outlineOf(text));
+    const virtual = this.#loadBalancer.virtualServers.states(text);
+    this.#states = {
+      listeners: { ...states.listeners, ...virtual.listeners },
+      pools: { ...states.pools, ...virtual.pools },
+    };
     const news = newsIn(this.#states);
     if (news !== this.#news) this.reportSoon();
     this.#news = news;
@@ -86,8 +96,19 @@ export class HealthDaemon {
       const oldRows = readStatistics(answer).filter((row) => row.part === 'FRONTEND');
       if (oldRows.length > 0) this.#ledger.see(old, oldRows);
     }
-    this.#ledger.keepWorkers(worker === null ? oldWorkers : [worker, ...oldWorkers]);
+    this.#ledger.keepWorkers([kernel, ...(worker === null ? oldWorkers : [worker, ...oldWorkers])]);
     return rows;
+  }
+
+  /** Once per report: it takes a program to read them. */
+  async #seeKernel(): Promise<void> {
+    const { virtualServers, store } = this.#loadBalancer;
+    const rows = await virtualServers.traffic(store.current?.text ?? '');
+    if (rows !== null) this.#ledger.see(kernel, rows);
+  }
+
+  #configured(): Set<string> {
+    return new Set(listListeners(this.#loadBalancer).map(({ uuid }) => uuid));
   }
 
   #outlineOf(text: string): Outline {
@@ -104,6 +125,7 @@ export class HealthDaemon {
 
   async #report(): Promise<void> {
     await this.#watch();
+    await this.#seeKernel();
     const heartbeat = this.#heartbeat();
     try {
       await this.#queue.send(heartbeat);
@@ -116,7 +138,7 @@ export class HealthDaemon {
       return;
     }
     const reported = Object.entries(heartbeat.listeners).map(([id, { stats }]) => [id, stats] as const);
-    this.#ledger.settle(Object.fromEntries(reported), this.#outline.outline.frontends);
+    this.#ledger.settle(Object.fromEntries(reported), this.#configured());
     this.#saveLedger();
     this.#loadBalancer.haproxy?.trimLog();
   }

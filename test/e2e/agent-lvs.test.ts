@@ -1,10 +1,7 @@
 // The agent with the real keepalived: listeners of UDP beside one of HTTP. Where the kernel has ip_vs datagrams are sent; where it has
 // not, the agent says so and serves the rest.
 import { randomUUID } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -17,6 +14,7 @@ import {
   TestQueue,
   until,
 } from '../support/agent-process.ts';
+import { askByDatagram, datagramsAnsweredBy, UdpMember } from '../support/datagrams.ts';
 import { reasonWithoutIpVs } from '../support/keepalived.ts';
 
 const loadBalancer = randomUUID();
@@ -29,53 +27,13 @@ let member: Awaited<ReturnType<typeof startMember>>;
 let amphora: TestAmphora;
 let vip: string;
 let webPort: number;
+let one: UdpMember;
+let two: UdpMember;
 
-/** A member that answers a datagram with its name. */
-class UdpMember {
-  readonly id = randomUUID();
-  readonly name: string;
-  port = 0;
-  #socket: Socket | null = null;
+const memberIds = { one: randomUUID(), two: randomUUID() };
+const idOf = (name: string) => memberIds[name as keyof typeof memberIds];
 
-  constructor(name: string) {
-    this.name = name;
-  }
-
-  async start(): Promise<this> {
-    const socket = createSocket('udp4', (_, from) => socket.send(this.name, from.port, from.address));
-    this.#socket = socket;
-    socket.bind(this.port, '127.0.0.1');
-    await once(socket, 'listening');
-    this.port = (socket.address() as AddressInfo).port;
-    return this;
-  }
-
-  stop(): void {
-    this.#socket?.close();
-    this.#socket = null;
-  }
-}
-
-/** undefined when nobody answers. */
-async function ask(address: string, port: number): Promise<string | undefined> {
-  const socket = createSocket('udp4');
-  socket.connect(port, address);
-  await once(socket, 'connect');
-  try {
-    socket.send('who is it');
-    const [answer] = await once(socket, 'message', { signal: AbortSignal.timeout(500) });
-    return String(answer);
-  } catch {
-    return undefined;
-  } finally {
-    socket.close();
-  }
-}
-async function answering(requests = 8): Promise<string[]> {
-  const names = new Set<string>();
-  for (let index = 0; index < requests; index++) names.add((await ask(vip, 53)) ?? 'nobody');
-  return [...names].sort();
-}
+const answering = () => datagramsAnsweredBy(vip, 53);
 
 const haproxyText = () =>
   [
@@ -103,7 +61,7 @@ const keepalivedText = (members: UdpMember[], { algorithm = 'wrr', isMonitored =
     '}',
     `# listener ${dns} UDP`,
     `# pool ${dnsPool}${isMonitored ? ' monitored' : ''}`,
-    ...members.map(({ id, port }) => `# member ${id} 127.0.0.1 ${port}`),
+    ...members.map(({ name, port }) => `# member ${idOf(name)} 127.0.0.1 ${port}`),
     `virtual_server_group ${dns}-ipv4 {`,
     `    ${vip} 53`,
     '}',
@@ -129,13 +87,15 @@ const lineOfListener = () => haproxyText().split('\n').length + 4;
 beforeAll(async () => {
   queue = await TestQueue.open();
   member = await startMember('web');
+  one = await UdpMember.start('one');
+  two = await UdpMember.start('two');
   vip = makeAddress();
   webPort = await freePort(vip);
 });
 afterEach(() => amphora.remove());
 afterAll(() => {
   queue.close();
-  member.stop();
+  for (const each of [member, one, two]) each.stop();
 });
 
 describe('an amphora that cannot have virtual servers', () => {
@@ -162,7 +122,7 @@ describe('an amphora that cannot have virtual servers', () => {
     ],
   ])('says so of its listener when %s, and serves the others', async ([, settings, reason]) => {
     await boot(settings());
-    const { status, json } = await amphora.push(loadBalancer, 2, both([await new UdpMember('one').start()]));
+    const { status, json } = await amphora.push(loadBalancer, 2, both([one]));
     expect(status).toBe(400);
     const lines = [{ line: lineOfListener(), message: expect.stringMatching(reason) }];
     expect(json).toMatchObject({ error: 'invalid', message: expect.stringMatching(reason), lines });
@@ -172,7 +132,7 @@ describe('an amphora that cannot have virtual servers', () => {
 
   test('names the line that keepalived complains of, and keeps what was in force', async () => {
     await boot({ proc_directory: withTable() });
-    const { status, json } = await amphora.push(loadBalancer, 2, both([new UdpMember('one')], { algorithm: 'rude' }));
+    const { status, json } = await amphora.push(loadBalancer, 2, both([one], { algorithm: 'rude' }));
     expect(status).toBe(400);
     const complaint = { line: lineOfListener() + 7, message: "Invalid lvs_scheduler 'rude' - ignoring" };
     expect(json['lines']).toContainEqual(complaint);
@@ -185,7 +145,7 @@ describe('an amphora that cannot have virtual servers', () => {
     'tells what keepalived said when it does not start, and goes back',
     async () => {
       await boot({ proc_directory: withTable() });
-      const { status, json } = await amphora.push(loadBalancer, 2, both([await new UdpMember('one').start()]));
+      const { status, json } = await amphora.push(loadBalancer, 2, both([one]));
       expect(status).toBe(400);
       const message = expect.stringMatching(/^keepalived: IPVS: Can't initialize ipvs/);
       expect(json).toMatchObject({ message, lines: [{ line: lineOfListener(), message }] });
@@ -198,16 +158,6 @@ describe('an amphora that cannot have virtual servers', () => {
 describe.skipIf(reasonWithoutIpVs !== null)(
   `UDP listeners${reasonWithoutIpVs ? ` (${reasonWithoutIpVs})` : ''}`,
   () => {
-    let one: UdpMember;
-    let two: UdpMember;
-    beforeAll(async () => {
-      one = await new UdpMember('one').start();
-      two = await new UdpMember('two').start();
-    });
-    afterAll(() => {
-      one.stop();
-      two.stop();
-    });
     const pid = () => Number(amphora.file(`${loadBalancer}/keepalived.pid`));
     const states = () => Object.values(queue.last?.pools[`${dnsPool}:${dns}`]?.members ?? {});
 
@@ -239,7 +189,7 @@ describe.skipIf(reasonWithoutIpVs !== null)(
           { uuid: dns, status: 'ACTIVE', type: 'UDP' },
         ]);
         expect((await amphora.push(loadBalancer, 4, haproxyText())).json).toMatchObject({ method: 'reload' });
-        expect(await ask(vip, 53)).toBeUndefined();
+        expect(await askByDatagram(vip, 53)).toBeUndefined();
       },
       slowly,
     );
@@ -275,7 +225,7 @@ describe.skipIf(reasonWithoutIpVs !== null)(
         await until('another keepalived', () => pid() !== before, slowly);
         await until('it serves', async () => (await answering()).join() === 'one,two', slowly);
         expect((await amphora.call('DELETE', `/1.0/listeners/${loadBalancer}`)).status).toBe(200);
-        expect(await ask(vip, 53)).toBeUndefined();
+        expect(await askByDatagram(vip, 53)).toBeUndefined();
       },
       slowly,
     );

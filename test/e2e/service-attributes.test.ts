@@ -60,8 +60,8 @@ test('allowed_cidrs keep out whoever they do not name, from the moment they are 
 test('a listener of a protocol that is not served ends in ERROR, and everything else goes on', async () => {
   const { id } = await service.api.create('listeners', {
     loadbalancer_id: web.id,
-    protocol: 'UDP',
-    protocol_port: listenerPort,
+    protocol: 'PROMETHEUS',
+    protocol_port: 9101,
   });
   await service.api.becomes('listeners', id, 'ERROR');
   await service.api.active(web.id);

@@ -86,8 +86,8 @@ export class KeepalivedProcess {
   async #spawn(): Promise<void> {
     const output = openSync(this.#logFile, 'a', 0o600);
     const pids = ['-p', `${this.#directory}/keepalived.pid`, '-c', `${this.#directory}/checkers.pid`];
-    // In the foreground, on its own log instead of the machine's, and with nothing but its health checkers.
-    const child = spawn(this.#path, ['-n', '-l', '-D', '-C', '-f', this.file, ...pids], {
+    // In the foreground, on a log of its own instead of the machine's, with nothing but its health checkers.
+    const child = spawn(this.#path, ['-n', '-l', '-G', '-D', '-C', '-f', this.file, ...pids], {
       cwd: this.#directory,
       detached: true,
       stdio: ['ignore', output, output],

@@ -8,6 +8,7 @@ import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { VirtualServers } from './lvs/virtual-servers.ts';
 import { MemberChanger } from './member-changes.ts';
+import { PingTrial, writePingCheck } from './ping-check.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
 
 /** Somebody with newer knowledge, or another load balancer, was here before. */
@@ -26,6 +27,7 @@ export class LoadBalancer {
   readonly virtualServers: VirtualServers;
   readonly #settings: AgentSettings;
   readonly #onChange: () => void;
+  readonly #pings = new PingTrial();
   #target: Target | null = null;
   /** Told to stop by the control plane, until told to start. */
   #isStopped = false;
@@ -38,6 +40,7 @@ export class LoadBalancer {
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
     this.virtualServers = new VirtualServers(settings, onChange);
+    writePingCheck();
   }
 
   /** The HAProxy of the moment; null before there is a configuration. */
@@ -55,6 +58,7 @@ export class LoadBalancer {
       try {
         await this.virtualServers.check(candidate.load_balancer_id, candidate.text);
         await checkConfiguration(this.#settings.haproxy_path, candidate.load_balancer_id, 'haproxy.cfg.new');
+        await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
         return { generation: candidate.generation, digest: candidate.digest, method };
       } catch (error) {

@@ -80,7 +80,7 @@ async function boot(settings = {}): Promise<void> {
   amphora = await TestAmphora.boot(queue, settings);
   expect((await amphora.push(loadBalancer, 1, haproxyText())).status).toBe(202);
   expect((await amphora.plug(loadBalancer, vip)).status).toBe(202);
-  expect(await fetchOnce(vip, webPort)).toBe('web');
+  await until('HTTP is served', async () => (await fetchOnce(vip, webPort)) === 'web', slowly);
 }
 const lineOfListener = () => haproxyText().split('\n').length + 4;
 

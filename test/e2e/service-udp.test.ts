@@ -23,7 +23,7 @@ beforeAll(async () => {
   one = await UdpMember.start('one');
   two = await UdpMember.start('two');
   const { id } = await service.api.createLoadBalancer(webGraph([member], { name: 'mixed' }));
-  web = asWeb(await service.api.active(id));
+  web = asWeb(await service.api.active(id, slowly));
 }, slowly);
 afterAll(async () => {
   await service[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@
 // it on every change; a reload of one leaves what did not change as it is, health checks' findings included. It does no VRRP.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { log, textOf } from '../log.ts';
@@ -161,10 +161,6 @@ export class KeepalivedProcess {
 
   #readLog(from: number): string {
     return readFileSync(this.#logFile).subarray(from).toString('utf8');
-  }
-
-  forgetFiles(): void {
-    rmSync(this.file, { force: true });
   }
 
   get #logFile(): string {

@@ -195,6 +195,27 @@ describe.skipIf(reasonWithoutIpVs !== null)(
     );
 
     test(
+      'need no listener of HAProxy’s, and serve from when the VIP is there until the load balancer goes',
+      async () => {
+        amphora = await TestAmphora.boot(queue);
+        const idle = haproxyText().split(`frontend ${web}`)[0]!;
+        const pushed = await amphora.push(loadBalancer, 1, idle + keepalivedText([one]));
+        expect(pushed.json).toMatchObject({ method: 'kept' });
+        expect(await askByDatagram(vip, 53)).toBeUndefined();
+        expect((await amphora.plug(loadBalancer, vip)).status).toBe(202);
+        expect(await answering()).toEqual(['one']);
+        await until('the pool is up', () => states().join() === 'UP', slowly);
+        expect((await amphora.call('PUT', `/1.0/loadbalancer/${loadBalancer}/stop`)).status).toBe(202);
+        expect(await askByDatagram(vip, 53)).toBeUndefined();
+        expect((await amphora.call('PUT', `/1.0/loadbalancer/${loadBalancer}/start`)).status).toBe(202);
+        expect(await answering()).toEqual(['one']);
+        expect((await amphora.call('DELETE', `/1.0/listeners/${loadBalancer}`)).status).toBe(200);
+        expect(await askByDatagram(vip, 53)).toBeUndefined();
+      },
+      slowly,
+    );
+
+    test(
       'leave out a member that is gone, and take it back',
       async () => {
         await boot();

@@ -7,6 +7,7 @@ import { listListeners } from './details.ts';
 import type { HeartbeatQueue } from './heartbeat-queue.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
+import type { Logs } from './logs/logs.ts';
 import { newsIn, readStates, readStatistics, type StatRow, TrafficLedger } from './statistics.ts';
 
 const longestWatchMs = 250;
@@ -24,6 +25,7 @@ export class HealthDaemon {
   #lastTime = 0;
   readonly #loadBalancer: LoadBalancer;
   readonly #queue: HeartbeatQueue;
+  readonly #logs: Logs | null;
   readonly #boot = randomUUID();
   readonly #ledger: TrafficLedger;
   #saved = '';
@@ -36,8 +38,9 @@ export class HealthDaemon {
   #soon: NodeJS.Timeout | null = null;
   #hasFailed = false;
 
-  constructor(settings: AgentSettings, loadBalancer: LoadBalancer, queue: HeartbeatQueue) {
+  constructor(settings: AgentSettings, loadBalancer: LoadBalancer, queue: HeartbeatQueue, logs: Logs | null) {
     this.#settings = settings;
+    this.#logs = logs;
     this.#loadBalancer = loadBalancer;
     this.#queue = queue;
     // Counters of an HAProxy that outlived the last agent were partly reported by it.
@@ -160,6 +163,7 @@ export class HealthDaemon {
       digest: current?.digest ?? null,
       listeners,
       pools: this.#states.pools,
+      ...this.#logs?.report(Date.now()),
     };
   }
 

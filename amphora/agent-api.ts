@@ -3,13 +3,22 @@
 
 export const agentPort = 9443;
 
-/** Request headers of `PUT /1.0/loadbalancer/{amphora_id}/{load_balancer_id}/haproxy`; the body is the text of haproxy.cfg. */
+/**
+ * Request headers of `PUT /1.0/loadbalancer/{amphora_id}/{load_balancer_id}/haproxy`; the body is the text of haproxy.cfg and, where there
+ * are UDP or SCTP listeners, below a line `keepalivedBegins` that of keepalived.conf.
+ */
 export const configurationHeaders = {
   /** Decimal. A push older than what the agent has is refused with 409 and `{"error":"stale"}`. */
   generation: 'x-octavia-generation',
   /** Lowercase hex SHA-256 of the body. */
   digest: 'x-octavia-digest',
 } as const;
+
+/**
+ * Divides the text of a push. In keepalived's part the comments `# listener ID PROTOCOL`, `# pool ID [monitored]` and
+ * `# member ID ADDRESS PORT [disabled|backup]` say whose the virtual servers are that follow.
+ */
+export const keepalivedBegins = '# keepalived.conf';
 
 /** 202 of a configuration push: it is in force (or will be, as soon as the VIP is taken). */
 export interface ConfigurationApplied {
@@ -149,6 +158,10 @@ export interface AgentSettings {
   sqs_endpoint: string | null;
   region: string;
   haproxy_path: string;
+  /** Of UDP and SCTP listeners; unless told `/usr/sbin/keepalived`, `/usr/sbin/ipvsadm` and `/proc`. */
+  keepalived_path?: string;
+  ipvsadm_path?: string;
+  proc_directory?: string;
   /** Old processes end after a reload at the latest after this. */
   hard_stop_after_ms: number;
   /** Ceiling of connections of the process, where file descriptors are short; null: as the configuration says. */

@@ -41,12 +41,14 @@ const isOurs = (path: string) =>
 const allowed: Record<string, string[]> = {
   'lambdas/domain/': ['lambdas/domain/'],
   'lambdas/haproxy/': ['lambdas/domain/', 'lambdas/haproxy/'],
+  'lambdas/lvs/': ['lambdas/domain/', 'lambdas/lvs/'],
   'lambdas/repositories/': ['lambdas/domain/', 'lambdas/repositories/', 'lambdas/drivers/table/table.ts'],
   'lambdas/drivers/': ['lambdas/domain/', 'lambdas/drivers/', 'amphora/agent-api.ts'],
   'lambdas/runtime/': ['lambdas/domain/', 'lambdas/drivers/', 'lambdas/repositories/', 'lambdas/runtime/'],
   'lambdas/controller/': [
     'lambdas/domain/',
     'lambdas/haproxy/',
+    'lambdas/lvs/',
     'lambdas/repositories/',
     'lambdas/drivers/',
     'lambdas/runtime/',

@@ -1,6 +1,8 @@
 // Compares two haproxy.cfg texts and says whether the Runtime API can turn one into the other: Octavia reloads on every
 // change of a member, this is what avoids it. Pure.
 
+import { documentsIn } from './lvs/documents.ts';
+
 export interface Member {
   backend: string;
   name: string;
@@ -39,6 +41,7 @@ export const isInternal = (proxy: string): boolean => proxy.startsWith('promethe
 
 export const memberKey = (member: { backend: string; name: string }) => `${member.backend}/${member.name}`;
 
+/** Of HAProxy's part of what was pushed. */
 export function outline(text: string): Outline {
   const result: Outline = {
     fixed: [],
@@ -49,7 +52,7 @@ export function outline(text: string): Outline {
   };
   let section = '';
   let name = '';
-  for (const raw of text.split('\n')) {
+  for (const raw of documentsIn(text).haproxy.split('\n')) {
     const line = raw.trim();
     if (line === '' || line.startsWith('#')) continue;
     const words = line.split(/\s+/);

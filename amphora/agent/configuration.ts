@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { sections } from './config-diff.ts';
+import { documentsIn } from './lvs/documents.ts';
 
 export interface Configuration {
   load_balancer_id: string;
@@ -34,9 +35,9 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** HAProxy runs in the load balancer's directory. A socket's path may have 107 bytes; this one is short wherever that is. */
 const directoryAsHaproxySeesIt = '/proc/self/cwd';
 
-/** The text as HAProxy reads it, line for line the one pushed: placeholders filled in, `maxconn` kept under the ceiling. */
+/** HAProxy's part of the text as HAProxy reads it, line for line the one pushed: placeholders filled in, `maxconn` kept under the ceiling. */
 export function materialise(text: string, maxConnections: number | null): string {
-  const placed = text.replaceAll('{{DIRECTORY}}', directoryAsHaproxySeesIt);
+  const placed = documentsIn(text).haproxy.replaceAll('{{DIRECTORY}}', directoryAsHaproxySeesIt);
   if (maxConnections === null) return placed;
   // `haproxy -n` would overrule a lower value of the configuration too, and could not change at a reload.
   const lines = placed.split('\n');

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import type { AgentInfo, AgentSettings } from '../agent-api.ts';
 import { outline } from './config-diff.ts';
 import type { LoadBalancer } from './load-balancer.ts';
+import { documentsIn, lvsListeners } from './lvs/documents.ts';
 
 /** Asked once per agent: an amphora's packages do not change under it. */
 export async function readHaproxyVersion(haproxyPath: string): Promise<string> {
@@ -44,11 +45,16 @@ export async function agentDetails(loadBalancer: LoadBalancer): Promise<Record<s
 export function listListeners(loadBalancer: LoadBalancer): { status: string; uuid: string; type: string }[] {
   const text = loadBalancer.store.current?.text ?? '';
   const isRunning = loadBalancer.haproxy !== null && loadBalancer.haproxy.pid !== null;
-  return [...outline(text).frontends].map((uuid) => ({
-    status: isRunning ? 'ACTIVE' : 'OFFLINE',
-    uuid,
-    type: listenerType(text, uuid),
-  }));
+  const served = loadBalancer.virtualServers.states(text).listeners;
+  const word = (isActive: boolean) => (isActive ? 'ACTIVE' : 'OFFLINE');
+  return [
+    ...[...outline(text).frontends].map((uuid) => ({ status: word(isRunning), uuid, type: listenerType(text, uuid) })),
+    ...lvsListeners(documentsIn(text).keepalived).map(({ id, protocol }) => ({
+      status: word(id in served),
+      uuid: id,
+      type: protocol,
+    })),
+  ];
 }
 
 function listenerType(text: string, listener: string): string {

@@ -6,6 +6,7 @@ import type { HeartbeatQueue } from './heartbeat-queue.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
 import type { Logs } from './logs/logs.ts';
+import { documentsIn, lvsListeners } from './lvs/documents.ts';
 import { newsIn, openConnections, readStates } from './statistics.ts';
 import { type Accounts, accountsIn } from './traffic-ledger.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
@@ -24,7 +25,9 @@ interface Configured {
 
 function configuredBy(text: string): Configured {
   const outlined = outline(text);
-  return { text, outline: outlined, accounts: accountsIn(outlined) };
+  const accounts = accountsIn(outlined);
+  for (const { id } of lvsListeners(documentsIn(text).keepalived)) accounts.listeners.add(id);
+  return { text, outline: outlined, accounts };
 }
 
 export class HealthDaemon {
@@ -88,12 +91,25 @@ export class HealthDaemon {
     const { haproxy, store } = this.#loadBalancer;
     const isRunning = haproxy !== null && haproxy.pid !== null;
     const rows = isRunning ? await this.#traffic.look(haproxy.runtime) : [];
+    const text = store.current?.text ?? '';
+    const states = readStates(rows, this.#outlineOf(text));
+    const virtual = this.#loadBalancer.virtualServers.states(text);
     this.#open = openConnections(rows);
-    this.#states = readStates(rows, this.#outlineOf(store.current?.text ?? ''));
+    this.#states = {
+      listeners: { ...states.listeners, ...virtual.listeners },
+      pools: { ...states.pools, ...virtual.pools },
+    };
     const news = newsIn(this.#states);
     if (news !== this.#news) this.reportSoon();
     this.#news = news;
     await this.#loadBalancer.deleteDeparted();
+  }
+
+  /** Once per report: it takes a program to read them. */
+  async #seeKernel(): Promise<void> {
+    const { virtualServers, store } = this.#loadBalancer;
+    const rows = await virtualServers.traffic(store.current?.text ?? '');
+    if (rows !== null) this.#traffic.seeKernel(rows);
   }
 
   #outlineOf(text: string): Outline {
@@ -110,6 +126,7 @@ export class HealthDaemon {
 
   async #report(): Promise<void> {
     await this.#watch();
+    await this.#seeKernel();
     const heartbeat = this.#heartbeat();
     this.#traffic.save();
     try {

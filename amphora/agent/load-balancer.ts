@@ -6,6 +6,7 @@ import { outline } from './config-diff.ts';
 import { type Configuration, ConfigurationStore, type Vip } from './configuration.ts';
 import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
+import { VirtualServers } from './lvs/virtual-servers.ts';
 import { MemberChanger } from './member-changes.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
@@ -23,6 +24,8 @@ export class UnknownLoadBalancer extends Error {
 
 export class LoadBalancer {
   readonly store: ConfigurationStore;
+  /** UDP and SCTP listeners, which HAProxy does not serve. */
+  readonly virtualServers: VirtualServers;
   readonly #settings: AgentSettings;
   readonly #traffic: TrafficMeter;
   readonly #onChange: () => void;
@@ -39,6 +42,7 @@ export class LoadBalancer {
     this.#traffic = traffic;
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
+    this.virtualServers = new VirtualServers(settings, onChange);
     writePingCheck();
   }
 
@@ -55,6 +59,7 @@ export class LoadBalancer {
       if (store.current && candidate.generation < store.current.generation) throw new Outdated('stale');
       store.stage(candidate);
       try {
+        await this.virtualServers.check(candidate.load_balancer_id, candidate.text);
         await checkConfiguration(this.#settings.haproxy_path, candidate.load_balancer_id, 'haproxy.cfg.new');
         await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
@@ -74,6 +79,7 @@ export class LoadBalancer {
       if (known && vip.epoch < known.epoch) throw new Outdated('stale');
       this.store.setVip(vip);
       if (!this.#isToRun()) return;
+      await this.virtualServers.goBack(vip.load_balancer_id, this.store.current!.text);
       // The VIP is here whether HAProxy can start or not; what keeps it from starting, the next push is told line by line.
       const { haproxy } = this.#targetFor(vip.load_balancer_id);
       await haproxy.start().catch((error) => log('HAProxy does not start', { error: textOf(error) }));
@@ -84,7 +90,9 @@ export class LoadBalancer {
     return this.#inTurn(async () => {
       this.#requireKnown(loadBalancerId);
       this.#isStopped = false;
-      if (this.#isToRun()) await this.#targetFor(loadBalancerId).haproxy.start();
+      if (!this.#isToRun()) return;
+      await this.virtualServers.goBack(loadBalancerId, this.store.current!.text);
+      await this.#targetFor(loadBalancerId).haproxy.start();
     });
   }
 
@@ -93,6 +101,7 @@ export class LoadBalancer {
       this.#requireKnown(loadBalancerId);
       this.#isStopped = true;
       if (this.haproxy?.pid) await this.#traffic.lookLast(this.haproxy.runtime);
+      await this.virtualServers.stop();
       await this.#target?.haproxy.stop();
     });
   }
@@ -109,7 +118,10 @@ export class LoadBalancer {
   /** No error when it is not here. */
   remove(loadBalancerId: string): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.store.current?.load_balancer_id === loadBalancerId) await this.#target?.haproxy.stop();
+      if (this.store.current?.load_balancer_id === loadBalancerId) {
+        await this.virtualServers.remove();
+        await this.#target?.haproxy.stop();
+      }
       this.store.forget(loadBalancerId);
       if (this.store.current === null) this.#target = null;
       this.#isStopped = false;
@@ -121,6 +133,7 @@ export class LoadBalancer {
     this.#recovery = this.#inTurn(async () => {
       const { current } = this.store;
       if (current === null || !this.#isToRun()) return;
+      await this.virtualServers.recover(current.load_balancer_id, current.text);
       const { haproxy, members } = this.#targetFor(current.load_balancer_id);
       const wasInterrupted = this.store.wasInterrupted();
       if (wasInterrupted) this.store.restore();
@@ -146,17 +159,31 @@ export class LoadBalancer {
   async shutDown(): Promise<void> {
     await this.#recovery.catch(() => {});
     if (this.haproxy?.pid) await this.#traffic.lookLast(this.haproxy.runtime);
+    await this.virtualServers.stop();
     await this.#target?.haproxy.retire();
   }
 
   async #apply(candidate: Configuration): Promise<ConfigurationApplied['method']> {
     const { store } = this;
     if (store.holdsVip(candidate.load_balancer_id) && !this.#isStopped) {
-      return bringIntoForce(this.#targetFor(candidate.load_balancer_id), candidate);
+      return this.#bringIntoForce(candidate);
     }
     store.install(candidate);
     store.commit(candidate);
     return 'kept';
+  }
+
+  /** Both or neither: what HAProxy refuses is not in force with keepalived either. */
+  async #bringIntoForce(candidate: Configuration): Promise<ConfigurationApplied['method']> {
+    const { load_balancer_id, text } = candidate;
+    try {
+      const hasChanged = await this.virtualServers.bringIntoForce(load_balancer_id, text);
+      const method = await bringIntoForce(this.#targetFor(load_balancer_id), candidate);
+      return hasChanged && method === 'none' ? 'reload' : method;
+    } catch (error) {
+      await this.virtualServers.goBack(load_balancer_id, this.store.current?.text ?? '');
+      throw error;
+    }
   }
 
   #isToRun(): boolean {

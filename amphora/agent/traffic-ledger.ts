@@ -37,7 +37,7 @@ export interface Accounts {
 export function accountsIn({ frontends, backends, members }: Outline): Accounts {
   const ofMembers = [...members.values()].map(({ backend, name }) => accountOf({ proxy: backend, part: name }));
   return {
-    listeners: frontends,
+    listeners: new Set(frontends),
     pools: new Set([...backends].map((name) => name.split(':')[0]!)),
     members: new Set(ofMembers.filter((account) => account !== undefined)),
   };

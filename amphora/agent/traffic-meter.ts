@@ -11,6 +11,8 @@ import { type SavedLedger, TrafficLedger } from './traffic-ledger.ts';
 
 const file = 'statistics.json';
 const lastLookMs = 1_000;
+/** In the ledger, the kernel's counters stand among those of HAProxy's workers. */
+const kernel = 0;
 /** Frontends and servers; the states of the current worker want backends too. */
 const countersOnly = 'show stat -1 5 -1';
 
@@ -38,9 +40,14 @@ export class TrafficMeter {
       const rows = worker === null ? [] : readStatistics(await runtime.ask(worker, 'show stat -1 7 -1'));
       if (worker !== null) this.ledger.see(worker, rows);
       for (const old of oldWorkers) await this.#lookAtOld(runtime, old).catch(() => {});
-      this.ledger.keepWorkers(worker === null ? oldWorkers : [worker, ...oldWorkers]);
+      this.ledger.keepWorkers([kernel, ...(worker === null ? oldWorkers : [worker, ...oldWorkers])]);
       return rows;
     });
+  }
+
+  /** What the kernel counted of UDP and SCTP listeners. */
+  seeKernel(rows: StatRow[]): void {
+    this.ledger.see(kernel, rows);
   }
 
   /** Before HAProxy is told to end: what it counted is reported by whoever reports next. Never takes long. */

@@ -4,12 +4,12 @@ import type { ConfigurationRejected } from '../../amphora/agent-api.ts';
 import { DriverError } from '../domain/errors.ts';
 import { isPending } from '../domain/statuses.ts';
 import { type ChildRow, childrenOf, type Tree, treeAsWanted } from '../domain/tree.ts';
+import { Unrenderable } from '../domain/unrenderable.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
-import { Unrenderable } from '../haproxy/config.ts';
-import { renderConfiguration } from '../haproxy/render.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { renderAmphora } from './amphora-configuration.ts';
 import { loggingOf } from './logging.ts';
 
 export interface Applied {
@@ -69,11 +69,11 @@ function blame(
   return new Map(news.map((row) => [row.id, rejection.message]));
 }
 
-/** What cannot be told to HAProxy at all is refused before an amphora sees it. */
+/** What cannot be told at all is refused before an amphora sees it. */
 function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refused: Map<string, string>) {
   const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
   try {
-    return renderConfiguration(withRefused(tree, refused), {
+    return renderAmphora(withRefused(tree, refused), {
       amphora_id: amphora.id,
       hardStopAfterMs,
       maxConnectionsDefault,

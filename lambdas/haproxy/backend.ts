@@ -1,8 +1,7 @@
 // Pools as HAProxy's backends, and their members as its servers.
-import type { HealthMonitorRow } from '../domain/health-monitor.ts';
 import type { ListenerRow } from '../domain/listener.ts';
 import type { MemberRow } from '../domain/member.ts';
-import type { PoolRow } from '../domain/pool.ts';
+import type { PoolParts } from '../domain/pool-parts.ts';
 import { type Argument, address, type Line, linesOf, name, type Section, section, wordFor, words } from './config.ts';
 import { backendName, type Mode, modeLine, modeOf } from './frontend.ts';
 import { checkArguments, checkLines } from './health-check.ts';
@@ -28,14 +27,6 @@ const modes: Record<string, Mode | 'as the listener'> = {
   PROXY: 'as the listener',
   PROXYV2: 'as the listener',
 };
-
-/** A pool with what hangs on it, members in the order they are rendered. */
-export interface PoolParts {
-  pool: PoolRow;
-  /** None when disabled. */
-  healthMonitor: HealthMonitorRow | undefined;
-  members: MemberRow[];
-}
 
 export function backend(listener: ListenerRow, parts: PoolParts, options: RenderOptions): Section {
   const { pool, healthMonitor, members } = parts;

@@ -1,6 +1,10 @@
 // HAProxy's configuration as a value, before it is text: what Octavia keeps in jinja templates. Words of HAProxy come from
 // template literals of this folder; everything else is an argument of a kind, and the printer says how that kind is written.
 
+import { Unrenderable } from '../domain/unrenderable.ts';
+
+export { Unrenderable };
+
 export type Argument =
   /** A word of HAProxy's own, or a name it is given by this folder: printed as it stands. */
   | { kind: 'word'; text: string }
@@ -89,16 +93,6 @@ export const section = (origin: string | null, header: Argument[], lines: Line[]
   header: { origin, arguments: header },
   lines,
 });
-
-/** A resource has something that no configuration can say. */
-export class Unrenderable extends Error {
-  override readonly name = 'Unrenderable';
-  readonly resource_id: string | null;
-  constructor(resourceId: string | null, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.resource_id = resourceId;
-  }
-}
 
 /** HAProxy's word for one of Octavia's. @throws Unrenderable when there is none */
 export function wordFor<T>(choices: Record<string, T>, wanted: string, resourceId: string): T {

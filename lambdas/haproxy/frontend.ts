@@ -33,8 +33,6 @@ const modes: Record<string, Mode> = { HTTP: 'http', HTTPS: 'tcp', TCP: 'tcp', PR
 const unserved: Record<string, string> = {
   TERMINATED_HTTPS:
     'amphorae do not end TLS: no TERMINATED_HTTPS listener is served, rather than one without encryption',
-  UDP: 'amphorae do not pass on datagrams: no UDP listener is served',
-  SCTP: 'amphorae do not pass on SCTP: no SCTP listener is served',
 };
 
 /** @throws Unrenderable for a protocol that amphorae do not serve */

@@ -2,10 +2,10 @@
 // the same tree is always the same bytes, because amphorae compare digests.
 import { type L7PolicyRow, takesEffect } from '../domain/l7-policy.ts';
 import type { L7RuleRow } from '../domain/l7-rule.ts';
-import type { ListenerRow } from '../domain/listener.ts';
-import type { PoolRow } from '../domain/pool.ts';
+import { type ListenerRow, portClass } from '../domain/listener.ts';
+import { byAge, type PoolParts, partsById } from '../domain/pool-parts.ts';
 import { desiredTree, type Tree } from '../domain/tree.ts';
-import { backend, type PoolParts } from './backend.ts';
+import { backend } from './backend.ts';
 import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
 import { globalCheckLines } from './health-check.ts';
@@ -24,7 +24,7 @@ export function renderConfiguration(tree: Tree, options: RenderOptions): Rendere
 function configurationOf(tree: Tree, options: RenderOptions): Configuration {
   const { loadBalancer, listeners, l7Policies, l7Rules, ...below } = desiredTree(tree);
   const isUp = loadBalancer.admin_state_up !== false;
-  const served = isUp ? listeners.filter((listener) => listener.admin_state_up !== false).sort(byAge) : [];
+  const served = isUp ? listeners.filter(isServed).sort(byAge) : [];
   const parts = partsById(below);
   const rendered = new Set<PoolParts>();
   const proxies = served.flatMap((listener) => {
@@ -48,6 +48,10 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
   ];
 }
 
+/** Datagrams and SCTP are passed on by the kernel. */
+const isServed = ({ admin_state_up, protocol }: ListenerRow): boolean =>
+  admin_state_up !== false && portClass(protocol) === 'TCP';
+
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;
 
 /** Policies of a listener by position, with the rules that are enabled. */
@@ -70,28 +74,3 @@ function policiesOf(
       pool: pools.get(policy.redirect_pool_id ?? '')?.pool,
     }));
 }
-
-/** Enabled pools with what hangs on them, by id. */
-function partsById({
-  pools,
-  healthMonitors,
-  members,
-}: Pick<Tree, 'pools' | 'healthMonitors' | 'members'>): Map<string, PoolParts> {
-  const membersOf = Map.groupBy([...members].sort(byAge), (member) => member.pool_id);
-  const monitors = healthMonitors.filter((monitor) => monitor.admin_state_up !== false);
-  const monitorOf = new Map(monitors.map((monitor) => [monitor.pool_id, monitor]));
-  const partsOf = (pool: PoolRow): PoolParts => ({
-    pool,
-    healthMonitor: monitorOf.get(pool.id),
-    members: membersOf.get(pool.id) ?? [],
-  });
-  return new Map(pools.filter((pool) => pool.admin_state_up !== false).map((pool) => [pool.id, partsOf(pool)]));
-}
-
-interface Aged {
-  created_at: string;
-  id: string;
-}
-/** Oldest first; not by locale, which may differ between machines. */
-const byAge = (a: Aged, b: Aged): number => compared(a.created_at, b.created_at) || compared(a.id, b.id);
-const compared = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

@@ -8,6 +8,7 @@ import { type AgentSettings, agentPort } from '../../amphora/agent-api.ts';
 import type { AmphoraBoot, Compute, ComputeDriver } from '../../lambdas/drivers/compute/compute-driver.ts';
 import { AgentProcesses, type ExitListener } from './agent-processes.ts';
 import { AmphoraDirectory, type Machine } from './amphora-directory.ts';
+import { endKeepalived } from './keepalived.ts';
 import { LoopbackAddresses } from './loopback-addresses.ts';
 import {
   belongsTo,
@@ -176,9 +177,10 @@ export class ProcessComputeDriver implements ComputeDriver {
     return 'relaunched';
   }
 
-  #end(directory: AmphoraDirectory): Promise<void> {
+  async #end(directory: AmphoraDirectory): Promise<void> {
     this.#agents.forget(directory.amphoraId);
-    return killAll(() => this.#everyProcessOf(directory));
+    await killAll(() => this.#everyProcessOf(directory));
+    await endKeepalived(directory.path);
   }
 
   async #describe(directory: AmphoraDirectory): Promise<Compute> {

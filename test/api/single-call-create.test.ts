@@ -56,7 +56,12 @@ describe('the whole', () => {
         ],
       }),
       http({ protocol_port: 81, default_pool: pool('inline', { members: [member(9)] }) }),
-      { protocol: 'UDP', protocol_port: 80, default_pool: pool('dns', { protocol: 'UDP' }) },
+      {
+        protocol: 'UDP',
+        protocol_port: 80,
+        allowed_cidrs: ['192.0.2.0/24'],
+        default_pool: pool('dns', { protocol: 'UDP' }),
+      },
     ],
     pools: [pool('web', { members: [member(1), member(2)], healthmonitor }), pool('unused')],
   });

@@ -147,7 +147,7 @@ export class TestAmphora {
     this.#child.stdout!.on('data', (chunk) => {
       output += chunk;
     });
-    await until('the agent listens', () => output.includes('"listening"'));
+    await until('the agent listens', () => output.includes('"listening"'), 60_000);
   }
 
   get process(): ChildProcess {

@@ -88,8 +88,6 @@ describe('what amphorae do not do is refused, and put down to', () => {
   const certificate = 'https://keys.example/v1/containers/1';
   test.for<[string, string, Tree]>([
     ['a TERMINATED_HTTPS listener', idOf('listener'), served({ protocol: 'TERMINATED_HTTPS' })],
-    ['a UDP listener, not its pool', idOf('listener'), served({ protocol: 'UDP' }, { protocol: 'UDP' })],
-    ['a SCTP listener', idOf('listener'), served({ protocol: 'SCTP' }, { protocol: 'SCTP' })],
     ['a pool with a certificate', idOf('pool'), served({}, { tls_enabled: true, tls_container_ref: certificate })],
     ['a pool with an authority', idOf('pool'), served({}, { tls_enabled: true, ca_tls_container_ref: certificate })],
     ['a cookie that HAProxy cannot name', idOf('pool'), persisting({ type: 'APP_COOKIE', cookie_name: "a'b" })],
@@ -99,7 +97,7 @@ describe('what amphorae do not do is refused, and put down to', () => {
   });
 
   test('nobody, as long as it is disabled', () => {
-    expect(render(served({ protocol: 'UDP', admin_state_up: false })).text).not.toContain('frontend');
+    expect(render(served({ protocol: 'TERMINATED_HTTPS', admin_state_up: false })).text).not.toContain('frontend');
   });
 });
 

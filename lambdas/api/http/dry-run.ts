@@ -1,13 +1,13 @@
 // `?dry_run=true` on a write, beyond Octavia: the write is judged as it would be (body, policy, quota, conflicts), nothing is
 // changed, and the answer is what it would have been with the difference it would make to HAProxy's configuration.
+import { renderAmphora } from '../../controller/amphora-configuration.ts';
 import { loggingOf } from '../../controller/logging.ts';
 import type { Tree } from '../../domain/tree.ts';
+import { Unrenderable } from '../../domain/unrenderable.ts';
 import { NoopEventDriver } from '../../drivers/events/event-driver.ts';
 import { trialNetwork, unknownAddresses } from '../../drivers/network/trial.ts';
 import { NoopQueueDriver } from '../../drivers/queue/queue-driver.ts';
 import { TrialTable } from '../../drivers/table/trial.ts';
-import { Unrenderable } from '../../haproxy/config.ts';
-import { renderConfiguration } from '../../haproxy/render.ts';
 import { partitionOf } from '../../repositories/keys.ts';
 import { readTree } from '../../repositories/trees.ts';
 import type { ApiRequest, ApiResponse, RouteHandler } from '../../runtime/http/request.ts';
@@ -16,7 +16,7 @@ import { lineDiff } from './line-diff.ts';
 
 function rendered(tree: Tree | undefined, { config }: Services): string {
   if (tree === undefined || tree.loadBalancer.provisioning_status === 'PENDING_DELETE') return '';
-  return renderConfiguration(tree, {
+  return renderAmphora(tree, {
     amphora_id: tree.loadBalancer.amphora_ids[0] ?? 'amphora',
     hardStopAfterMs: config.hard_stop_after_ms,
     maxConnectionsDefault: config.connections_default,

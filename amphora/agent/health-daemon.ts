@@ -67,8 +67,9 @@ export class HealthDaemon {
 
   async #look(): Promise<void> {
     const { haproxy, store } = this.#loadBalancer;
-    const isRunning = haproxy !== null && haproxy.pid !== null;
-    const rows = isRunning ? await this.#readWorkers(haproxy) : [];
+    // One that stands by serves nobody, and has nothing to say of members either.
+    const isServing = haproxy !== null && haproxy.pid !== null && store.vip !== null;
+    const rows = isServing ? await this.#readWorkers(haproxy) : [];
     this.#states = readStates(rows, this.#outlineOf(store.current?.text ?? ''));
     const news = newsIn(this.#states);
     if (news !== this.#news) this.reportSoon();

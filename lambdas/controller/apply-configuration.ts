@@ -6,10 +6,12 @@ import { isPending } from '../domain/statuses.ts';
 import { type ChildRow, childrenOf, type Tree } from '../domain/tree.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
 import { Unrenderable } from '../haproxy/config.ts';
+import type { Peer } from '../haproxy/peers.ts';
 import { renderConfiguration } from '../haproxy/render.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { peersOf } from './peers.ts';
 
 export interface Applied {
   /** As it was rendered. */
@@ -68,12 +70,19 @@ function blame(
   return new Map(news.map((row) => [row.id, rejection.message]));
 }
 
+interface Round {
+  tree: Tree;
+  refused: Map<string, string>;
+  peers: (amphoraId: string) => Peer[];
+}
+
 /** What cannot be told to HAProxy at all is refused before an amphora sees it. */
-function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refused: Map<string, string>) {
+function rendered(services: Services, { tree, refused, peers }: Round, amphora: AmphoraAddress) {
   const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
   try {
     return renderConfiguration(withRefused(tree, refused), {
       amphora_id: amphora.id,
+      peers: peers(amphora.id),
       hardStopAfterMs,
       maxConnectionsDefault,
     });
@@ -87,13 +96,9 @@ function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refus
 }
 
 /** @returns false when somebody was refused, so that it has to be rendered again */
-async function push(
-  services: Services,
-  tree: Tree,
-  amphora: AmphoraAddress,
-  refused: Map<string, string>,
-): Promise<boolean> {
-  const configuration = rendered(services, tree, amphora, refused);
+async function push(services: Services, round: Round, amphora: AmphoraAddress): Promise<boolean> {
+  const { tree, refused } = round;
+  const configuration = rendered(services, round, amphora);
   if (configuration === undefined) return false;
   const { id, generation } = tree.loadBalancer;
   try {
@@ -121,9 +126,10 @@ export async function applyConfiguration(
   if (tree === undefined) return undefined;
   const targets = await amphorae(tree);
   const refused = new Map<string, string>();
+  const round = { tree, refused, peers: await peersOf(services, tree) };
   // Each round somebody more is refused, so this ends; amphorae that took an earlier round get the last one too.
   for (let isTaken = false; !isTaken; ) {
-    const taken = await Promise.all(targets.map((amphora) => push(services, tree, amphora, refused)));
+    const taken = await Promise.all(targets.map((amphora) => push(services, round, amphora)));
     isTaken = taken.every(Boolean);
   }
   return { tree, generation: tree.loadBalancer.generation, refused };

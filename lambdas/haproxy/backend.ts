@@ -7,7 +7,7 @@ import { type Argument, address, type Line, linesOf, name, type Section, section
 import { backendName, type Mode, modeLine, modeOf } from './frontend.ts';
 import { checkArguments, checkLines } from './health-check.ts';
 import { headerLines } from './insert-headers.ts';
-import { persistenceArguments, persistenceLines } from './persistence.ts';
+import { persistenceLines } from './persistence.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 import { tlsArguments } from './tls.ts';
 
@@ -45,7 +45,7 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       modeLine(mode),
       ...(ofPool === 'http' ? [words`http-reuse safe`] : []),
       ...wordFor(algorithms, pool.lb_algorithm, pool.id),
-      ...persistenceLines(pool, mode),
+      ...persistenceLines(pool, mode, options),
     ),
     ...(mode === 'http' ? linesOf(listener.id, ...headerLines(listener, pool)) : []),
     ...linesOf(listener.id, words`fullconn ${connectionsOf(listener, options)}`),
@@ -56,18 +56,17 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       words`timeout server ${listener.timeout_member_data ?? 50_000}`,
     ),
     ...(healthMonitor ? checkLines(healthMonitor) : []),
-    ...members.map((member) => server(member, parts, mode)),
+    ...members.map((member) => server(member, parts)),
   ]);
 }
 
 /** Everything on the line, nothing by `default-server`: the agent adds members to a running HAProxy word for word. */
-function server(member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mode): Line {
+function server(member: MemberRow, { pool, healthMonitor }: PoolParts): Line {
   return {
     origin: member.id,
     arguments: [
       ...words`server ${name(member.id)} ${address(member.address, member.protocol_port)} weight ${member.weight ?? 1}`,
       ...(healthMonitor ? checkArguments(healthMonitor, member) : []),
-      ...persistenceArguments(pool, member, mode),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
       ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),
       ...tlsArguments(pool),

@@ -10,8 +10,8 @@ export type Argument =
   | { kind: 'format'; text: string }
   /** Part of the name of a proxy or a server, which HAProxy allows few characters. */
   | { kind: 'name'; text: string; before?: string; after?: string }
-  /** A sample fetch of HAProxy's with one argument of a user's. */
-  | { kind: 'fetch'; word: string; text: string }
+  /** A sample fetch of HAProxy's with one argument of a user's; `after` are converters. */
+  | { kind: 'fetch'; word: string; text: string; after: string }
   | { kind: 'address'; address: string; port?: number }
   | { kind: 'cidr'; text: string };
 
@@ -33,7 +33,7 @@ export const value = (text: string): Argument => ({ kind: 'value', text });
 export const format = (text: string): Argument => ({ kind: 'format', text });
 /** `before` and `after` are words of HAProxy that touch the name. */
 export const name = (text: string, before = '', after = ''): Argument => ({ kind: 'name', text, before, after });
-export const fetch = (word: string, text: string): Argument => ({ kind: 'fetch', word, text });
+export const fetch = (word: string, text: string, after = ''): Argument => ({ kind: 'fetch', word, text, after });
 /** Without a port where HAProxy wants only the address, as in `addr`. */
 export const address = (ipAddress: string, port?: number): Argument => ({ kind: 'address', address: ipAddress, port });
 export const cidr = (text: string): Argument => ({ kind: 'cidr', text });

@@ -36,7 +36,7 @@ function printed(argument: Argument, origin: string | null): string {
     case 'name':
       return `${argument.before ?? ''}${checkedName(argument.text, origin)}${argument.after ?? ''}`;
     case 'fetch':
-      return fetched(argument.word, argument.text, origin);
+      return fetched(argument, origin);
     case 'address':
       return socketAddress(argument, origin);
     case 'cidr':
@@ -60,8 +60,8 @@ function quoted(text: string, origin: string | null): string {
 }
 
 /** Inside of the parentheses HAProxy has a syntax of its own; of the characters names of headers may have it gives these no meaning. */
-function fetched(word: string, text: string, origin: string | null): string {
-  if (/^[\w!#$%&*+.^`|~-]+$/.test(text)) return `'${word}(${text})'`;
+function fetched({ word, text, after }: Extract<Argument, { kind: 'fetch' }>, origin: string | null): string {
+  if (/^[\w!#$%&*+.^`|~-]+$/.test(text)) return `'${word}(${text})${after}'`;
   throw new Unrenderable(origin, `${JSON.stringify(text)} cannot be asked for in HAProxy`);
 }
 

@@ -9,6 +9,7 @@ import { backend, type PoolParts } from './backend.ts';
 import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
 import type { PolicyParts } from './l7.ts';
+import { peersSections } from './peers.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
 
@@ -22,6 +23,7 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
   const isUp = loadBalancer.admin_state_up !== false;
   const served = isUp ? listeners.filter((listener) => listener.admin_state_up !== false).sort(byAge) : [];
   const parts = partsById(below);
+  const rendered = new Set<PoolRow>();
   const proxies = served.flatMap((listener) => {
     const byDefault = parts.get(listener.default_pool_id ?? '');
     const policies = policiesOf(listener, l7Policies, l7Rules, parts);
@@ -31,10 +33,12 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     ]);
     // First, so that what cannot be served is put down to the listener and not to its pools.
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
-    const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
-    return [front, ...backends];
+    const backends = [...used].filter((one) => one !== undefined);
+    for (const { pool } of backends) rendered.add(pool);
+    return [front, ...backends.map((one) => backend(listener, one, options))];
   });
-  return [...processSections(served, options), ...proxies];
+  const peers = peersSections(loadBalancer, [...rendered], options);
+  return [...processSections(served, options, peers.global), ...peers.sections, ...proxies];
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

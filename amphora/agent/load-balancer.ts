@@ -8,6 +8,7 @@ import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { MemberChanger } from './member-changes.ts';
 import { writePeerCertificate } from './peer-certificate.ts';
+import { PingTrial, writePingCheck } from './ping-check.ts';
 import { hasPeers, hasRemotePeer } from './standby.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
 
@@ -25,6 +26,7 @@ export class LoadBalancer {
   readonly store: ConfigurationStore;
   readonly #settings: AgentSettings;
   readonly #onChange: () => void;
+  readonly #pings = new PingTrial();
   #target: Target | null = null;
   /** Told to stop by the control plane, until told to start. */
   #isStopped = false;
@@ -36,6 +38,7 @@ export class LoadBalancer {
     this.#settings = settings;
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
+    writePingCheck();
   }
 
   /** The HAProxy of the moment; null before there is a configuration. */
@@ -53,6 +56,7 @@ export class LoadBalancer {
       store.stage(candidate);
       try {
         await checkConfiguration(this.#settings.haproxy_path, candidate.load_balancer_id, 'haproxy.cfg.new');
+        await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
         return { generation: candidate.generation, digest: candidate.digest, method };
       } catch (error) {

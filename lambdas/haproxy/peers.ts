@@ -34,11 +34,11 @@ const nameOf = ({ id }: LoadBalancerRow, { role }: Peer): Argument => name(id, '
 /** @param pools those that are rendered */
 export function peersSections(
   loadBalancer: LoadBalancerRow,
-  pools: PoolRow[],
+  pools: { pool: PoolRow }[],
   options: RenderOptions,
 ): { global: Argument[][]; sections: Section[] } {
   const local = localPeer(options);
-  if (local === undefined || !pools.some(hasStickTable)) return { global: [], sections: [] };
+  if (local === undefined || !pools.some(({ pool }) => hasStickTable(pool))) return { global: [], sections: [] };
   const remote = (options.peers ?? []).filter((peer) => peer !== local);
   const bind = words`bind ${address(local.lb_network_ip, peerPort)}`;
   const lines = [

@@ -8,6 +8,7 @@ import { desiredTree, type Tree } from '../domain/tree.ts';
 import { backend, type PoolParts } from './backend.ts';
 import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
+import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
 import { peersSections } from './peers.ts';
 import { print, type RenderedConfiguration } from './print.ts';
@@ -23,7 +24,7 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
   const isUp = loadBalancer.admin_state_up !== false;
   const served = isUp ? listeners.filter((listener) => listener.admin_state_up !== false).sort(byAge) : [];
   const parts = partsById(below);
-  const rendered = new Set<PoolRow>();
+  const rendered = new Set<PoolParts>();
   const proxies = served.flatMap((listener) => {
     const byDefault = parts.get(listener.default_pool_id ?? '');
     const policies = policiesOf(listener, l7Policies, l7Rules, parts);
@@ -34,11 +35,13 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     // First, so that what cannot be served is put down to the listener and not to its pools.
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
     const backends = [...used].filter((one) => one !== undefined);
-    for (const { pool } of backends) rendered.add(pool);
+    for (const one of backends) rendered.add(one);
     return [front, ...backends.map((one) => backend(listener, one, options))];
   });
-  const peers = peersSections(loadBalancer, [...rendered], options);
-  return [...processSections(served, options, peers.global), ...peers.sections, ...proxies];
+  const used = [...rendered];
+  const peers = peersSections(loadBalancer, used, options);
+  const global = [...globalCheckLines(used), ...peers.global];
+  return [...processSections(served, options, global), ...peers.sections, ...proxies];
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

@@ -62,6 +62,10 @@ function blame(
     const id = origins[line - 1];
     if (id && rows.has(id) && !refused.has(id)) blamed.set(id, message);
   }
+  // Of a rule that cannot be read HAProxy also says that its policy's line knows no such rule: that is not the policy's fault.
+  for (const [id, message] of blamed) {
+    if ([...blamed.keys()].some((other) => other !== id && message.includes(other))) blamed.delete(id);
+  }
   if (blamed.size > 0) return blamed;
   const news = [...rows.values()].filter(
     (row) => hasOwnChange(row) && isPending(row.provisioning_status) && !refused.has(row.id),

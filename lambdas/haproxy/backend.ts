@@ -9,6 +9,7 @@ import { checkArguments, checkLines } from './health-check.ts';
 import { headerLines } from './insert-headers.ts';
 import { persistenceLines } from './persistence.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
+import { numbersOf } from './source-hash.ts';
 import { tlsArguments } from './tls.ts';
 
 const algorithms: Record<string, Argument[][]> = {
@@ -39,6 +40,7 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
   const { pool, healthMonitor, members } = parts;
   const ofPool = wordFor(modes, pool.protocol, pool.id);
   const mode = ofPool === 'as the listener' ? modeOf(listener) : ofPool;
+  const numbers = numbersOf(pool, members);
   return section(pool.id, words`backend ${backendName(pool, listener)}`, [
     ...linesOf(
       pool.id,
@@ -56,16 +58,17 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       words`timeout server ${listener.timeout_member_data ?? 50_000}`,
     ),
     ...(healthMonitor ? checkLines(healthMonitor, pool) : []),
-    ...members.map((member) => server(member, parts)),
+    ...members.map((member) => server(member, parts, numbers.get(member.id))),
   ]);
 }
 
 /** Everything on the line, nothing by `default-server`: the agent adds members to a running HAProxy word for word. */
-function server(member: MemberRow, { pool, healthMonitor }: PoolParts): Line {
+function server(member: MemberRow, { pool, healthMonitor }: PoolParts, number: number | undefined): Line {
   return {
     origin: member.id,
     arguments: [
       ...words`server ${name(member.id)} ${address(member.address, member.protocol_port)} weight ${member.weight ?? 1}`,
+      ...(number === undefined ? [] : words`id ${number}`),
       ...(healthMonitor ? checkArguments(healthMonitor, member, pool) : []),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
       ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),

@@ -3,7 +3,7 @@
 import type { ConfigurationRejected } from '../../amphora/agent-api.ts';
 import { DriverError } from '../domain/errors.ts';
 import { isPending } from '../domain/statuses.ts';
-import { type ChildRow, childrenOf, type Tree } from '../domain/tree.ts';
+import { type ChildRow, childrenOf, type Tree, treeAsWanted } from '../domain/tree.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
 import { Unrenderable } from '../haproxy/config.ts';
 import type { Peer } from '../haproxy/peers.ts';
@@ -11,6 +11,7 @@ import { renderConfiguration } from '../haproxy/render.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { loggingOf } from './logging.ts';
 import { peersOf } from './peers.ts';
 
 export interface Applied {
@@ -89,6 +90,7 @@ function rendered(services: Services, { tree, refused, peers }: Round, amphora: 
       peers: peers(amphora.id),
       hardStopAfterMs,
       maxConnectionsDefault,
+      logging: loggingOf(services.config),
     });
   } catch (error) {
     // With nothing behind it, a control plane takes what no HAProxy could be told.
@@ -142,7 +144,8 @@ export async function applyConfiguration(
 /** The tree after accepted batches were written out. */
 async function readWhole(services: Services, loadBalancerId: string): Promise<Tree | undefined> {
   const tree = await readTree(services.table, loadBalancerId);
-  if (tree === undefined || tree.loadBalancer.intents.length === 0) return tree;
+  if (tree === undefined || tree.loadBalancer.intents.length === 0) return tree && treeAsWanted(tree);
   await writeOutIntents(services, loadBalancerId);
-  return readTree(services.table, loadBalancerId);
+  const written = await readTree(services.table, loadBalancerId);
+  return written && treeAsWanted(written);
 }

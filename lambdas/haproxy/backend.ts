@@ -9,7 +9,9 @@ import { checkArguments, checkLines } from './health-check.ts';
 import { headerLines } from './insert-headers.ts';
 import { persistenceLines } from './persistence.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
+import { retryLines } from './retries.ts';
 import { numbersOf } from './source-hash.ts';
+import { tunnelTimeoutLines } from './timeouts.ts';
 import { tlsArguments } from './tls.ts';
 
 const algorithms: Record<string, Argument[][]> = {
@@ -48,6 +50,7 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       ...(ofPool === 'http' ? [words`http-reuse safe`] : []),
       ...wordFor(algorithms, pool.lb_algorithm, pool.id),
       ...persistenceLines(pool, mode, options),
+      ...retryLines(pool, mode),
     ),
     ...(mode === 'http' ? linesOf(listener.id, ...headerLines(listener, pool)) : []),
     ...linesOf(listener.id, words`fullconn ${connectionsOf(listener, options)}`),
@@ -56,6 +59,7 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       listener.id,
       words`timeout connect ${listener.timeout_member_connect ?? 5_000}`,
       words`timeout server ${listener.timeout_member_data ?? 50_000}`,
+      ...tunnelTimeoutLines(listener),
     ),
     ...(healthMonitor ? checkLines(healthMonitor, pool) : []),
     ...members.map((member) => server(member, parts, numbers.get(member.id))),
@@ -70,6 +74,8 @@ function server(member: MemberRow, { pool, healthMonitor }: PoolParts, number: n
       ...words`server ${name(member.id)} ${address(member.address, member.protocol_port)} weight ${member.weight ?? 1}`,
       ...(number === undefined ? [] : words`id ${number}`),
       ...(healthMonitor ? checkArguments(healthMonitor, member, pool) : []),
+      ...(healthMonitor && pool.slow_start ? words`slowstart ${pool.slow_start * 1_000}` : []),
+      ...(member.connection_limit ? words`maxconn ${member.connection_limit}` : []),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
       ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),
       ...tlsArguments(pool),

@@ -2,14 +2,13 @@
 // the same name has them for pairs only, in the clear, and loses the tables of a single amphora at each reload.
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { PoolRow } from '../domain/pool.ts';
-import type { AmphoraRole } from '../domain/statuses.ts';
 import { type Argument, address, linesOf, name, type Section, section, words } from './config.ts';
 import type { RenderOptions } from './process.ts';
 
 export interface Peer {
   amphora_id: string;
   /** Peers are named by it, so that who takes an amphora's place is known to the other one before that one is told. */
-  role: AmphoraRole;
+  place: number;
   lb_network_ip: string;
 }
 
@@ -29,7 +28,7 @@ export const hasStickTable = ({ session_persistence }: PoolRow): boolean =>
   session_persistence !== null && session_persistence.type !== 'HTTP_COOKIE';
 
 /** The id is part of the name, since any amphora of the deployment has a certificate that is good for the rest. */
-const nameOf = ({ id }: LoadBalancerRow, { role }: Peer): Argument => name(id, '', `-${role}`);
+const nameOf = ({ id }: LoadBalancerRow, { place }: Peer): Argument => name(id, '', `-${place}`);
 
 /** @param pools those that are rendered */
 export function peersSections(

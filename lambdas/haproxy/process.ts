@@ -1,6 +1,7 @@
 // What holds for the whole HAProxy process: its `global` and `defaults` sections.
 import type { ListenerRow } from '../domain/listener.ts';
 import { type Argument, linesOf, name, type Section, section, words } from './config.ts';
+import { adminTarget, type LoggingOptions, proxyTarget } from './logging.ts';
 import type { Peer } from './peers.ts';
 
 export interface RenderOptions {
@@ -11,6 +12,8 @@ export interface RenderOptions {
   maxConnectionsDefault?: number;
   /** Amphorae of the load balancer, itself among them; without them stick tables are each process's own. */
   peers?: Peer[];
+  /** Undefined where nobody takes logs. */
+  logging?: LoggingOptions;
 }
 
 /** Octavia's ceiling for one process. */
@@ -45,6 +48,7 @@ export function processSections(listeners: ListenerRow[], options: RenderOptions
         words`maxconn ${maxConnections}`,
         // Better to serve fewer connections than to refuse to start where file descriptors are short, as on a laptop.
         words`no strict-limits`,
+        ...adminTarget(options.logging),
         ...more,
       ),
     ),
@@ -58,6 +62,7 @@ export function processSections(listeners: ListenerRow[], options: RenderOptions
         words`option splice-request`,
         words`option splice-response`,
         words`option http-keep-alive`,
+        ...proxyTarget(options.logging),
       ),
     ),
   ];

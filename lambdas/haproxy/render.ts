@@ -10,9 +10,11 @@ import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
 import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
+import { rings } from './logging.ts';
 import { peersSections } from './peers.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
+import { rateTables } from './rate-limit.ts';
 
 /** @throws Unrenderable naming the resource that HAProxy cannot be told */
 export function renderConfiguration(tree: Tree, options: RenderOptions): RenderedConfiguration {
@@ -36,12 +38,16 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
     const backends = [...used].filter((one) => one !== undefined);
     for (const one of backends) rendered.add(one);
-    return [front, ...backends.map((one) => backend(listener, one, options))];
+    return [front, ...rateTables(listener), ...backends.map((one) => backend(listener, one, options))];
   });
   const used = [...rendered];
   const peers = peersSections(loadBalancer, used, options);
-  const global = [...globalCheckLines(used), ...peers.global];
-  return [...processSections(served, options, global), ...peers.sections, ...proxies];
+  return [
+    ...processSections(served, options, [...globalCheckLines(used), ...peers.global]),
+    ...rings(loadBalancer, options.logging),
+    ...peers.sections,
+    ...proxies,
+  ];
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

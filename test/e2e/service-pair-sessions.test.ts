@@ -57,8 +57,8 @@ test('SOURCE_IP: clients stay with their members when the amphora that serves is
     const { serving, standby } = await pair();
     await kill(serving);
     const now = await pair();
-    expect(now.standby).toBe(standby);
-    expect(now.serving).not.toBe(serving);
+    expect(now.serving).toBe(standby);
+    expect(now.standby).not.toBe(serving);
     expect(await membersByAddress(web)).toEqual(met);
   }
 });

@@ -10,7 +10,7 @@ import type { LoadBalancerRow } from '../../lambdas/domain/load-balancer.ts';
 import type { SessionPersistence } from '../../lambdas/domain/session-persistence.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 import { renderConfiguration } from '../../lambdas/haproxy/render.ts';
-import { putAmphora } from '../../lambdas/repositories/amphorae.ts';
+import { putAmphora, setAmphora } from '../../lambdas/repositories/amphorae.ts';
 import { aListener, aLoadBalancer, aMember, aPool, aTree, idOf } from '../support/builders.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { HaproxyDirectory } from '../support/haproxy.ts';
@@ -24,9 +24,9 @@ beforeAll(async () => {
 });
 afterAll(() => directory[Symbol.dispose]());
 
-const master = { amphora_id: idOf('other', 9), role: 'MASTER', lb_network_ip: '127.0.0.9' } as const;
-const backup = { amphora_id: idOf('other', 8), role: 'BACKUP', lb_network_ip: '127.0.0.8' } as const;
-const single = { ...master, role: 'STANDALONE' } as const;
+const master = { amphora_id: idOf('other', 9), place: 0, lb_network_ip: '127.0.0.9' };
+const backup = { amphora_id: idOf('other', 8), place: 1, lb_network_ip: '127.0.0.8' };
+const single = master;
 
 const persisting = (type: SessionPersistence['type'], loadBalancer: Partial<LoadBalancerRow> = {}) =>
   aTree({
@@ -76,10 +76,12 @@ test('only an amphora with another beside it stands by, and it listens for peers
   expect(withoutListeners(text).split('\n')).toHaveLength(text.split('\n').length);
 });
 
-test('who is made to replace an amphora is the peer in its place; nobody is a peer of who has the same role', async () => {
+test('who is made to replace an amphora is the peer in its place; nobody is a peer of who has the same place', async () => {
   const table = new SqliteTable({ path: ':memory:' });
+  const store = { table, clock: { now: () => 0, sleep: async () => {} }, newId: () => 'new' };
   const put = (id: string, role: AmphoraRow['role'], lb_network_ip: string | null) =>
-    putAmphora({ table } as never, { id, role, lb_network_ip, created_at: '2026-01-01' } as AmphoraRow);
+    putAmphora(store, { id, role, lb_network_ip, created_at: '2026-01-01' } as AmphoraRow);
+  const change = (id: string, set: Partial<AmphoraRow>) => setAmphora(store, id, set);
   await put('old', 'MASTER', '127.0.0.1');
   await put('standby', 'BACKUP', '127.0.0.2');
   await put('new', 'MASTER', '127.0.0.3');
@@ -92,11 +94,16 @@ test('who is made to replace an amphora is the peer in its place; nobody is a pe
       { ...candidate, role: 'BACKUP', amphora_id: 'booting' },
     ],
   });
-  const peers = await peersOf({ table }, failover);
+  const peers = await peersOf(store, failover);
   const idsFor = (id: string) => peers(id).map(({ amphora_id }) => amphora_id);
-  expect(idsFor('new')).toEqual(['standby', 'new']);
-  expect(idsFor('standby')).toEqual(['standby', 'new']);
-  expect(idsFor('old')).toEqual(['standby', 'old']);
+  expect(idsFor('new')).toEqual(['new', 'standby']);
+  expect(idsFor('standby')).toEqual(['new', 'standby']);
+  expect(idsFor('old')).toEqual(['old', 'standby']);
+  // The standby was promoted: roles are swapped, and places are what they were.
+  await change('old', { role: 'BACKUP' });
+  await change('standby', { role: 'MASTER' });
+  const later = await peersOf(store, failover);
+  expect(later('new')).toEqual(peers('new'));
   await table.close();
 });
 

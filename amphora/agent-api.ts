@@ -24,7 +24,8 @@ export const keepalivedBegins = '# keepalived.conf';
 export interface ConfigurationApplied {
   generation: number;
   digest: string;
-  /** How it came into force: nothing differed, Runtime API only, reload, process started, or kept for when the VIP is taken. */
+  /** How it came into force: nothing differed, Runtime API only, reload, process started, or kept for when the VIP is taken (with peers, HAProxy runs
+   * with it meanwhile, without listeners). */
   method: 'none' | 'runtime' | 'reload' | 'start' | 'kept';
 }
 

@@ -14,6 +14,8 @@ export interface LocalOptions {
   network: 'loopback' | 'noop';
   amphora_cidr: string;
   vip_cidr: string;
+  /** None: no VIP has an IPv6 address. */
+  vip_cidr_v6: string | undefined;
   /** Multiplies the waiting times written in the flows, which are meant for machines that boot for a minute. */
   wait_scale: number;
   haproxy_path: string;
@@ -50,6 +52,7 @@ const own = {
   network: { type: 'string', default: 'loopback' },
   'amphora-cidr': { type: 'string', default: '127.77.0.0/16' },
   'vip-cidr': { type: 'string', default: '127.78.0.0/16' },
+  'vip-cidr-v6': { type: 'string', default: 'none' },
   'wait-scale': { type: 'string', default: '0.02' },
   help: { type: 'boolean', default: false },
 } as const;
@@ -64,6 +67,7 @@ const meanings: Record<keyof typeof own, string> = {
   network: 'loopback: a VIP is a loopback address; noop: only bookkeeping',
   'amphora-cidr': 'loopback addresses of amphorae',
   'vip-cidr': 'loopback addresses of VIPs',
+  'vip-cidr-v6': 'IPv6 addresses of VIPs, such as fd78::/64, which are put on the loopback interface (Linux, as root)',
   'wait-scale': "multiplies the flows' waiting times",
   help: 'print this',
 };
@@ -123,6 +127,7 @@ export function readOptions(args: string[], environment: NodeJS.ProcessEnv): Loc
       network: oneOf('network', String(values['network']), ['loopback', 'noop']),
       amphora_cidr: String(values['amphora-cidr']),
       vip_cidr: String(values['vip-cidr']),
+      vip_cidr_v6: values['vip-cidr-v6'] === 'none' ? undefined : String(values['vip-cidr-v6']),
       wait_scale: waitScale,
       haproxy_path: environment['OCTAVIA_HAPROXY'] ?? '/usr/sbin/haproxy',
       config: configOf(values, compute),

@@ -28,6 +28,7 @@ import { bundledAgent } from './agent-bundle.ts';
 import { ProcessComputeDriver } from './compute/process-compute.ts';
 import { SqliteExecutionStore } from './flows/execution-store.ts';
 import { LocalFlowDriver } from './flows/local-flow-driver.ts';
+import { HostAddresses, obstacleToHostAddresses } from './network/host-addresses.ts';
 import { LoopbackNetworkDriver } from './network/loopback-network.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 import { type QueueServer, startQueueServer } from './queue/queue-server.ts';
@@ -98,6 +99,16 @@ async function queueServerOf(state: StateDirectory): Promise<QueueServer> {
   }
 }
 
+/** @throws UsageError where addresses cannot be put on the loopback interface */
+async function version6Of({ vip_cidr_v6: cidr }: LocalOptions, state: StateDirectory) {
+  if (cidr === undefined) return undefined;
+  const obstacle = obstacleToHostAddresses();
+  if (obstacle !== undefined) throw new UsageError(`--vip-cidr-v6: ${obstacle}`);
+  const host = new HostAddresses(state.file('host-addresses.json'));
+  await host.restore();
+  return { cidr, host };
+}
+
 /** Starts what the services stand on. */
 export async function localServices(
   options: LocalOptions,
@@ -120,6 +131,7 @@ export async function localServices(
           clock,
           newId,
           cidr: options.vip_cidr,
+          version6: await version6Of(options, state),
           fence: async (amphoraId) => processes?.fence(amphoraId),
         })
       : new AnyIdNetworkDriver({ table, clock, newId });

@@ -10,6 +10,8 @@ import { log, textOf } from './log.ts';
 import { tellOfUnlogged } from './logs/after-reload.ts';
 import type { MemberChanger } from './member-changes.ts';
 import { serversStateFor } from './servers-state.ts';
+import { settle, settleSessions } from './sessions.ts';
+import { hasPeers } from './standby.ts';
 import { ConfigurationRefused, checkNewBinds } from './validation.ts';
 
 export interface Target {
@@ -25,16 +27,38 @@ export async function bringIntoForce(
 ): Promise<ConfigurationApplied['method']> {
   const { store, haproxy } = target;
   const isRunning = await haproxy.isRunning();
-  await checkNewBinds(candidate.text, isRunning ? (store.current?.text ?? null) : null);
-  if (!isRunning || store.current === null) return startWith(target, candidate);
-  const current = outline(store.current.text);
-  const next = outline(candidate.text);
+  const text = store.inForce(candidate);
+  const before = isRunning && store.current !== null ? store.inForce(store.current) : null;
+  await checkNewBinds(text, before);
+  if (before === null) return startWith(target, candidate);
+  const current = outline(before);
+  const next = outline(text);
   const difference = compare(current, next);
   if (difference.kind === 'none') return installed(target, candidate, 'none');
   if (difference.kind === 'members' && (await changeMembers(target, difference.changes))) {
     return installed(target, candidate, 'runtime');
   }
   return reloadWith(target, candidate, current, next);
+}
+
+/** Nobody serves meanwhile, so that this is short; the other amphora of the pair tells its sessions in less. */
+const learnTimeoutMs = 1_000;
+
+/** The VIP has come: HAProxy listens from here on, and what it learned while it stood by goes on with it. */
+export async function beginToServe(target: Target, configuration: Configuration): Promise<void> {
+  const { store, haproxy } = target;
+  const members = outline(configuration.text);
+  store.stage(configuration);
+  try {
+    const { worker } = await haproxy.runtime.showProcesses();
+    if (worker !== null) await settle(haproxy.runtime, worker, learnTimeoutMs);
+    await reloadWith(target, configuration, members, members);
+  } catch (error) {
+    // It would go on without a listener, as if all were well.
+    await haproxy.stop();
+    log('HAProxy is started anew to serve', { reason: textOf(error) });
+    await haproxy.start();
+  }
 }
 
 function installed<Method extends ConfigurationApplied['method']>(
@@ -80,7 +104,7 @@ async function reloadWith(target: Target, candidate: Configuration, from: Outlin
   const { store, haproxy } = target;
   const stateFile = `${candidate.load_balancer_id}/servers-state`;
   const master = haproxy.pid;
-  await saveServersState(target, stateFile, from, to);
+  await saveState(target, stateFile, from, to, hasPeers(candidate.text));
   store.install(candidate);
   try {
     await haproxy.reload();
@@ -100,13 +124,15 @@ async function reloadWith(target: Target, candidate: Configuration, from: Outlin
 }
 
 /** Without it members are taken for up until their health monitor finds out: a reload is better than none. */
-async function saveServersState(target: Target, file: string, from: Outline, to: Outline): Promise<void> {
+async function saveState(target: Target, file: string, from: Outline, to: Outline, isShared: boolean): Promise<void> {
   try {
-    const { worker } = await target.haproxy.runtime.showProcesses();
-    const state = await target.haproxy.runtime.ask(worker ?? 0, 'show servers state');
+    const { runtime } = target.haproxy;
+    const { worker } = await runtime.showProcesses();
+    if (isShared) await settleSessions(runtime, worker ?? 0);
+    const state = await runtime.ask(worker ?? 0, 'show servers state');
     writeFileSync(file, serversStateFor(state, from, to), { mode: 0o600 });
   } catch (error) {
-    log('the state of members is not handed over', { reason: textOf(error) });
+    log('the state of members and sessions is not handed over', { reason: textOf(error) });
   }
 }
 

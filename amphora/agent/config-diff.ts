@@ -13,7 +13,7 @@ export interface Member {
 }
 
 export type MemberChange =
-  | { kind: 'add'; member: Member }
+  | { kind: 'add'; member: Member; hasCookie: boolean }
   | { kind: 'remove'; member: Member }
   /** Same server, other weight or administrative state. */
   | { kind: 'set'; from: Member; member: Member };
@@ -29,6 +29,8 @@ export interface Outline {
   backends: Set<string>;
   /** Backends with `default-server`: the Runtime API would not apply it to an added server. */
   backendsWithDefaults: Set<string>;
+  /** Backends in which HAProxy makes up a cookie for each member. */
+  backendsWithCookies: Set<string>;
 }
 
 export const sections = new Set(
@@ -49,6 +51,7 @@ export function outline(text: string): Outline {
     frontends: new Set(),
     backends: new Set(),
     backendsWithDefaults: new Set(),
+    backendsWithCookies: new Set(),
   };
   let section = '';
   let name = '';
@@ -63,6 +66,8 @@ export function outline(text: string): Outline {
       if (section === 'backend') result.backends.add(name);
     }
     if (section === 'backend' && words[0] === 'default-server') result.backendsWithDefaults.add(name);
+    if (section === 'backend' && words[0] === 'cookie' && words.includes('dynamic'))
+      result.backendsWithCookies.add(name);
     const member = section === 'backend' && words[0] === 'server' ? parseMember(name, words) : null;
     if (member) result.members.set(memberKey(member), member);
     else result.fixed.push(line);
@@ -87,7 +92,7 @@ export function compare(current: Outline, next: Outline): Difference {
   for (const [key, member] of current.members) if (!next.members.has(key)) changes.push({ kind: 'remove', member });
   for (const [key, member] of next.members) {
     const from = current.members.get(key);
-    if (!from) changes.push({ kind: 'add', member });
+    if (!from) changes.push({ kind: 'add', member, hasCookie: next.backendsWithCookies.has(member.backend) });
     else if (!isSame(from, member)) changes.push({ kind: 'set', from, member });
   }
   if (changes.length === 0) return { kind: 'none' };
@@ -102,7 +107,7 @@ function isForRuntime(change: MemberChange, next: Outline): boolean {
   if (change.kind === 'set') return change.from.parameters === change.member.parameters;
   // The command line of the Runtime API unquotes by other rules than the file, and splits at semicolons.
   const isPlain = !/["'\\;$#<]/.test(change.member.parameters);
-  // HAProxy has no cookies for members that come later.
-  const hasCookie = change.member.parameters.split(' ').includes('cookie');
-  return isPlain && !hasCookie && !next.backendsWithDefaults.has(change.member.backend);
+  // HAProxy takes no cookie of its own for a member that comes later.
+  const hasOwnCookie = change.member.parameters.split(' ').includes('cookie');
+  return isPlain && !hasOwnCookie && !next.backendsWithDefaults.has(change.member.backend);
 }

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { sections } from './config-diff.ts';
 import { documentsIn } from './lvs/documents.ts';
+import { withoutListeners } from './standby.ts';
 
 export interface Configuration {
   load_balancer_id: string;
@@ -78,8 +79,14 @@ export class ConfigurationStore {
     if (this.current === null) rmSync(candidate.load_balancer_id, { recursive: true, force: true });
   }
 
-  /** From here on HAProxy would start with the staged text. */
+  /** The text as it is in force here: without the VIP nobody is listened to. */
+  inForce({ load_balancer_id, text }: Configuration): string {
+    return this.holdsVip(load_balancer_id) ? text : withoutListeners(text);
+  }
+
+  /** From here on HAProxy would start with the text, which was staged whole so that all of it was looked at. */
   install(candidate: Configuration): void {
+    writeFileSync(stagedFile(candidate), this.#materialised(candidate), { mode: 0o600 });
     renameSync(stagedFile(candidate), configurationFile(candidate));
   }
 
@@ -101,7 +108,11 @@ export class ConfigurationStore {
     if (this.current === null) return false;
     if (existsSync(stagedFile(this.current)) || !existsSync(configurationFile(this.current))) return true;
     const installed = readFileSync(configurationFile(this.current), 'utf8');
-    return installed !== materialise(this.current.text, this.#maxConnections);
+    return installed !== this.#materialised(this.current);
+  }
+
+  #materialised(candidate: Configuration): string {
+    return materialise(this.inForce(candidate), this.#maxConnections);
   }
 
   setVip(vip: Vip): void {

@@ -89,8 +89,9 @@ export class HealthDaemon {
 
   async #look(): Promise<void> {
     const { haproxy, store } = this.#loadBalancer;
-    const isRunning = haproxy !== null && haproxy.pid !== null;
-    const rows = isRunning ? await this.#traffic.look(haproxy.runtime) : [];
+    // One that stands by serves nobody, and has nothing to say of members either.
+    const isServing = haproxy !== null && haproxy.pid !== null && store.vip !== null;
+    const rows = isServing ? await this.#traffic.look(haproxy.runtime) : [];
     const text = store.current?.text ?? '';
     const states = readStates(rows, this.#outlineOf(text));
     const virtual = this.#loadBalancer.virtualServers.states(text);

@@ -1,14 +1,16 @@
 // The load balancer on this amphora: what the REST API's verbs do, one after the other. Stands for the part of Octavia's
 // agent that keeps haproxy-<id>.service.
 import type { AgentSettings, ConfigurationApplied } from '../agent-api.ts';
-import { bringIntoForce, type Target } from './apply.ts';
+import { beginToServe, bringIntoForce, type Target } from './apply.ts';
 import { outline } from './config-diff.ts';
 import { type Configuration, ConfigurationStore, type Vip } from './configuration.ts';
 import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { VirtualServers } from './lvs/virtual-servers.ts';
 import { MemberChanger } from './member-changes.ts';
+import { writePeerCertificate } from './peer-certificate.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
+import { hasPeers, hasRemotePeer } from './standby.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
 
@@ -57,6 +59,7 @@ export class LoadBalancer {
       const { store } = this;
       this.#refuseOther(candidate.load_balancer_id);
       if (store.current && candidate.generation < store.current.generation) throw new Outdated('stale');
+      if (hasPeers(candidate.text)) writePeerCertificate(this.#settings, candidate.load_balancer_id);
       store.stage(candidate);
       try {
         await this.virtualServers.check(candidate.load_balancer_id, candidate.text);
@@ -75,14 +78,13 @@ export class LoadBalancer {
   plug(vip: Vip): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseOther(vip.load_balancer_id);
-      const known = this.store.holdsVip(vip.load_balancer_id) ? this.store.vip : null;
+      const { store } = this;
+      const known = store.holdsVip(vip.load_balancer_id) ? store.vip : null;
       if (known && vip.epoch < known.epoch) throw new Outdated('stale');
-      this.store.setVip(vip);
-      if (!this.#isToRun()) return;
-      await this.virtualServers.goBack(vip.load_balancer_id, this.store.current!.text);
       // The VIP is here whether HAProxy can start or not; what keeps it from starting, the next push is told line by line.
-      const { haproxy } = this.#targetFor(vip.load_balancer_id);
-      await haproxy.start().catch((error) => log('HAProxy does not start', { error: textOf(error) }));
+      const serving = known === null ? this.#takeOver(vip) : this.#serveWith(vip);
+      await serving.catch((error) => log('HAProxy does not start', { error: textOf(error) }));
+      if (this.#isToRun()) await this.virtualServers.goBack(vip.load_balancer_id, store.current!.text);
     });
   }
 
@@ -165,9 +167,14 @@ export class LoadBalancer {
 
   async #apply(candidate: Configuration): Promise<ConfigurationApplied['method']> {
     const { store } = this;
-    if (store.holdsVip(candidate.load_balancer_id) && !this.#isStopped) {
-      return this.#bringIntoForce(candidate);
+    const isServing = store.holdsVip(candidate.load_balancer_id);
+    if ((isServing || hasRemotePeer(candidate.text)) && !this.#isStopped) {
+      if (isServing) return this.#bringIntoForce(candidate);
+      await bringIntoForce(this.#targetFor(candidate.load_balancer_id), candidate);
+      return 'kept';
     }
+    // Nobody is left whom it could share its sessions with.
+    await this.#target?.haproxy.stop();
     store.install(candidate);
     store.commit(candidate);
     return 'kept';
@@ -186,9 +193,27 @@ export class LoadBalancer {
     }
   }
 
+  async #takeOver(vip: Vip): Promise<void> {
+    const { store } = this;
+    const target = this.#target;
+    if (target === null || store.current === null || !(await target.haproxy.isRunning())) return this.#serveWith(vip);
+    // Written down only then: an agent that is killed before finds a process that stands by, and is told of the VIP again.
+    store.vip = vip;
+    await beginToServe(target, store.current).finally(() => store.setVip(vip));
+  }
+
+  async #serveWith(vip: Vip): Promise<void> {
+    this.store.setVip(vip);
+    if (!this.#isToRun()) return;
+    const { haproxy } = this.#targetFor(vip.load_balancer_id);
+    if (!(await haproxy.isRunning())) this.store.restore();
+    await haproxy.start();
+  }
+
   #isToRun(): boolean {
     const { current } = this.store;
-    return current !== null && this.store.holdsVip(current.load_balancer_id) && !this.#isStopped;
+    if (current === null || this.#isStopped) return false;
+    return this.store.holdsVip(current.load_balancer_id) || hasRemotePeer(current.text);
   }
 
   #targetFor(loadBalancerId: string): Target {

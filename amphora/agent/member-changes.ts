@@ -56,7 +56,12 @@ export class MemberChanger {
     if (changes.some((change) => change.kind === 'add' && this.#departing.has(memberKey(change.member)))) {
       await this.deleteDeparted(worker);
     }
-    const commands = changes.flatMap((change) => this.#commandsFor(change));
+    const additions = changes.filter((change) => change.kind === 'add' && !this.#isRevived(change.member));
+    const commands = [
+      ...additions.map(({ member }) => commandToAdd(member)),
+      ...commandsForCookies(changes),
+      ...changes.flatMap((change) => this.#commandsFor(change)),
+    ];
     const answers = await this.#runtime.askAll(
       worker,
       commands.map((command) => command.text),
@@ -81,19 +86,32 @@ export class MemberChanger {
     const key = memberKey(change.member);
     if (change.kind === 'remove') return [silently(`set server ${key} state maint`)];
     if (change.kind === 'set') return commandsToSet(key, change.from, change.member);
-    const departing = this.#departing.get(key);
-    return departing?.parameters === change.member.parameters
-      ? commandsToRevive(key, change.member)
-      : commandsToAdd(key, change.member);
+    return this.#isRevived(change.member) ? commandsToRevive(key, change.member) : commandsToUse(key, change.member);
+  }
+
+  /** It was removed, is still there, and comes back as it was. */
+  #isRevived(member: Member): boolean {
+    return this.#departing.get(memberKey(member))?.parameters === member.parameters;
   }
 }
 
-function commandsToAdd(key: string, member: Member): Command[] {
-  const add = { text: `add server ${key} ${member.parameters} weight ${member.weight}`, expects: /registered/ };
+const commandToAdd = (member: Member): Command => ({
+  text: `add server ${memberKey(member)} ${member.parameters} weight ${member.weight}`,
+  expects: /registered/,
+});
+
+/** HAProxy makes up cookies at its start and when told, for all members of a backend at once: before any of them is in use. */
+function commandsForCookies(changes: MemberChange[]): Command[] {
+  const additions = changes.filter((change) => change.kind === 'add' && change.hasCookie);
+  const backends = new Set(additions.map(({ member }) => member.backend));
+  return [...backends].map((backend) => silently(`enable dynamic-cookie backend ${backend}`));
+}
+
+/** It was just added. */
+function commandsToUse(key: string, member: Member): Command[] {
   const isChecked = member.parameters.split(' ').includes('check');
   // A server is added in maintenance with its checks off: checks first, so that it is never in use unwatched.
   return [
-    add,
     ...(isChecked ? [silently(`enable health ${key}`)] : []),
     ...(member.isDisabled ? [] : [silently(`enable server ${key}`)]),
   ];

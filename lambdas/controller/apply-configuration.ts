@@ -6,11 +6,13 @@ import { isPending } from '../domain/statuses.ts';
 import { type ChildRow, childrenOf, type Tree, treeAsWanted } from '../domain/tree.ts';
 import { Unrenderable } from '../domain/unrenderable.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
+import type { Peer } from '../haproxy/peers.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { renderAmphora } from './amphora-configuration.ts';
 import { loggingOf } from './logging.ts';
+import { peersOf } from './peers.ts';
 
 export interface Applied {
   /** As it was rendered. */
@@ -61,6 +63,10 @@ function blame(
     const id = origins[line - 1];
     if (id && rows.has(id) && !refused.has(id)) blamed.set(id, message);
   }
+  // Of a rule that cannot be read HAProxy also says that its policy's line knows no such rule: that is not the policy's fault.
+  for (const [id, message] of blamed) {
+    if ([...blamed.keys()].some((other) => other !== id && message.includes(other))) blamed.delete(id);
+  }
   if (blamed.size > 0) return blamed;
   const news = [...rows.values()].filter(
     (row) => hasOwnChange(row) && isPending(row.provisioning_status) && !refused.has(row.id),
@@ -69,12 +75,19 @@ function blame(
   return new Map(news.map((row) => [row.id, rejection.message]));
 }
 
+interface Round {
+  tree: Tree;
+  refused: Map<string, string>;
+  peers: (amphoraId: string) => Peer[];
+}
+
 /** What cannot be told at all is refused before an amphora sees it. */
-function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refused: Map<string, string>) {
+function rendered(services: Services, { tree, refused, peers }: Round, amphora: AmphoraAddress) {
   const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
   try {
     return renderAmphora(withRefused(tree, refused), {
       amphora_id: amphora.id,
+      peers: peers(amphora.id),
       hardStopAfterMs,
       maxConnectionsDefault,
       logging: loggingOf(services.config),
@@ -89,13 +102,9 @@ function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refus
 }
 
 /** @returns false when somebody was refused, so that it has to be rendered again */
-async function push(
-  services: Services,
-  tree: Tree,
-  amphora: AmphoraAddress,
-  refused: Map<string, string>,
-): Promise<boolean> {
-  const configuration = rendered(services, tree, amphora, refused);
+async function push(services: Services, round: Round, amphora: AmphoraAddress): Promise<boolean> {
+  const { tree, refused } = round;
+  const configuration = rendered(services, round, amphora);
   if (configuration === undefined) return false;
   const { id, generation } = tree.loadBalancer;
   try {
@@ -123,9 +132,10 @@ export async function applyConfiguration(
   if (tree === undefined) return undefined;
   const targets = await amphorae(tree);
   const refused = new Map<string, string>();
+  const round = { tree, refused, peers: await peersOf(services, tree) };
   // Each round somebody more is refused, so this ends; amphorae that took an earlier round get the last one too.
   for (let isTaken = false; !isTaken; ) {
-    const taken = await Promise.all(targets.map((amphora) => push(services, tree, amphora, refused)));
+    const taken = await Promise.all(targets.map((amphora) => push(services, round, amphora)));
     isTaken = taken.every(Boolean);
   }
   return { tree, generation: tree.loadBalancer.generation, refused };

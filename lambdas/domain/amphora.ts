@@ -19,6 +19,8 @@ export interface AmphoraRow {
   image_id: string | null;
   /** Kind of machine its flavor asked for; none: the deployment's. */
   compute_flavor?: string | null;
+  /** Among the amphorae of its load balancer, for as long as it is there: who replaces it gets the same. Roles may be swapped. */
+  peer_place?: number;
   /** Encrypted; what its heartbeats are signed with. */
   heartbeat_key: string;
   created_at: string;

@@ -6,9 +6,10 @@ import { type Argument, address, type Line, linesOf, name, type Section, section
 import { backendName, type Mode, modeLine, modeOf } from './frontend.ts';
 import { checkArguments, checkLines } from './health-check.ts';
 import { headerLines } from './insert-headers.ts';
-import { persistenceArguments, persistenceLines } from './persistence.ts';
+import { persistenceLines } from './persistence.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 import { retryLines } from './retries.ts';
+import { numbersOf } from './source-hash.ts';
 import { tunnelTimeoutLines } from './timeouts.ts';
 import { tlsArguments } from './tls.ts';
 
@@ -32,13 +33,14 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
   const { pool, healthMonitor, members } = parts;
   const ofPool = wordFor(modes, pool.protocol, pool.id);
   const mode = ofPool === 'as the listener' ? modeOf(listener) : ofPool;
+  const numbers = numbersOf(pool, members);
   return section(pool.id, words`backend ${backendName(pool, listener)}`, [
     ...linesOf(
       pool.id,
       modeLine(mode),
       ...(ofPool === 'http' ? [words`http-reuse safe`] : []),
       ...wordFor(algorithms, pool.lb_algorithm, pool.id),
-      ...persistenceLines(pool, mode),
+      ...persistenceLines(pool, mode, options),
       ...retryLines(pool, mode),
     ),
     ...(mode === 'http' ? linesOf(listener.id, ...headerLines(listener, pool)) : []),
@@ -51,20 +53,20 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       ...tunnelTimeoutLines(listener),
     ),
     ...(healthMonitor ? checkLines(healthMonitor, pool) : []),
-    ...members.map((member) => server(member, parts, mode)),
+    ...members.map((member) => server(member, parts, numbers.get(member.id))),
   ]);
 }
 
 /** Everything on the line, nothing by `default-server`: the agent adds members to a running HAProxy word for word. */
-function server(member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mode): Line {
+function server(member: MemberRow, { pool, healthMonitor }: PoolParts, number: number | undefined): Line {
   return {
     origin: member.id,
     arguments: [
       ...words`server ${name(member.id)} ${address(member.address, member.protocol_port)} weight ${member.weight ?? 1}`,
+      ...(number === undefined ? [] : words`id ${number}`),
       ...(healthMonitor ? checkArguments(healthMonitor, member, pool) : []),
       ...(healthMonitor && pool.slow_start ? words`slowstart ${pool.slow_start * 1_000}` : []),
       ...(member.connection_limit ? words`maxconn ${member.connection_limit}` : []),
-      ...persistenceArguments(pool, member, mode),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
       ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),
       ...tlsArguments(pool),

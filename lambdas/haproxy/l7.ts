@@ -24,25 +24,28 @@ const comparisons: Record<string, Argument[]> = {
   EQUAL_TO: words`-m str`,
 };
 
-function fetched(rule: L7RuleRow): Argument[] {
+/** What is looked at: one of several has to be as the rule says. */
+function fetched(rule: L7RuleRow): Argument[][] {
   const key = rule.key ?? '';
   switch (rule.type) {
     case 'HOST_NAME':
-      return words`req.hdr(host) -i`;
+      // The name alone, and for rules that were written with a port in mind the header as it came.
+      return [words`req.hdr(host),host_only -i`, words`req.hdr(host) -i`];
     case 'PATH':
-      return words`path`;
+      return [words`path`];
     case 'FILE_TYPE':
-      return rule.compare_type === 'REGEX' ? words`path_end` : words`path -m end`;
+      return [rule.compare_type === 'REGEX' ? words`path_end` : words`path -m end`];
     case 'HEADER':
-      return [fetch('req.hdr', key)];
+      // Each value of a list, and the line as a whole, which may have commas that separate nothing.
+      return [[fetch('req.hdr', key)], [fetch('req.fhdr', key)]];
     case 'COOKIE':
-      return [fetch('req.cook', key)];
+      return [[fetch('req.cook', key)]];
     case 'SSL_CONN_HAS_CERT':
-      return words`ssl_c_used`;
+      return [words`ssl_c_used`];
     case 'SSL_VERIFY_RESULT':
-      return words`ssl_c_verify`;
+      return [words`ssl_c_verify`];
     case 'SSL_DN_FIELD':
-      return [fetch('ssl_c_s_dn', key)];
+      return [[fetch('ssl_c_s_dn', key)]];
   }
 }
 
@@ -52,13 +55,21 @@ function compared(rule: L7RuleRow): Argument[] {
   if (rule.type === 'SSL_VERIFY_RESULT') return words`-m int eq ${Number(rule.value)}`;
   const isOwnMatch = rule.type === 'FILE_TYPE' && rule.compare_type !== 'REGEX';
   const how = isOwnMatch ? [] : wordFor(comparisons, rule.compare_type, rule.id);
-  return [...how, ...words`-- ${value(rule.value)}`];
+  return [...how, ...words`-- ${value(unquoted(rule))}`];
 }
 
-const aclLine = (rule: L7RuleRow): Line => ({
-  origin: rule.id,
-  arguments: [...words`acl ${name(rule.id)}`, ...fetched(rule), ...compared(rule)],
-});
+/** The API takes values with spaces in double quotes only, which are no part of them. */
+function unquoted({ compare_type, value: text }: L7RuleRow): string {
+  const [, inside] = (compare_type !== 'REGEX' && /^"([^"]*)"$/.exec(text)) || [];
+  return inside ?? text;
+}
+
+/** Lines of one ACL's name add up. */
+const aclLines = (rule: L7RuleRow): Line[] =>
+  fetched(rule).map((what) => ({
+    origin: rule.id,
+    arguments: [...words`acl ${name(rule.id)}`, ...what, ...compared(rule)],
+  }));
 
 /** All rules must hold, and no policy before may have matched. */
 const condition = ({ rules }: PolicyParts): Argument[] => [
@@ -93,7 +104,7 @@ export function l7Lines(listener: ListenerRow, parts: PolicyParts[]): Line[] {
   const asked = parts.filter(({ policy, rules }) => takesEffect(policy) && rules.length > 0);
   const acted = asked.flatMap((one): Line[] => {
     const line = action(one);
-    return line === undefined ? [] : [...one.rules.map(aclLine), { origin: one.policy.id, arguments: line }];
+    return line === undefined ? [] : [...one.rules.flatMap(aclLines), { origin: one.policy.id, arguments: line }];
   });
   const sent = asked.flatMap(({ policy, pool }): Line[] => {
     if (policy.action !== 'REDIRECT_TO_POOL' || pool === undefined) return [];

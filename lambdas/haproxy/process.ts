@@ -2,6 +2,7 @@
 import type { ListenerRow } from '../domain/listener.ts';
 import { type Argument, linesOf, name, type Section, section, words } from './config.ts';
 import { adminTarget, type LoggingOptions, proxyTarget } from './logging.ts';
+import type { Peer } from './peers.ts';
 
 export interface RenderOptions {
   amphora_id: string;
@@ -9,6 +10,8 @@ export interface RenderOptions {
   hardStopAfterMs: number;
   /** Connections of a listener without a limit; 50,000 unless told. */
   maxConnectionsDefault?: number;
+  /** Amphorae of the load balancer, itself among them; without them stick tables are each process's own. */
+  peers?: Peer[];
   /** Undefined where nobody takes logs. */
   logging?: LoggingOptions;
 }

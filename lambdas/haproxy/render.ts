@@ -12,6 +12,7 @@ import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
 import { rings } from './logging.ts';
 import { metricsSections } from './metrics.ts';
+import { peersSections } from './peers.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
 import { rateTables } from './rate-limit.ts';
@@ -36,13 +37,16 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     ]);
     // First, so that what cannot be served is put down to the listener and not to its pools.
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
-    const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
-    for (const one of used) if (one !== undefined) rendered.add(one);
-    return [front, ...rateTables(listener), ...backends];
+    const backends = [...used].filter((one) => one !== undefined);
+    for (const one of backends) rendered.add(one);
+    return [front, ...rateTables(listener), ...backends.map((one) => backend(listener, one, options))];
   });
+  const used = [...rendered];
+  const peers = peersSections(loadBalancer, used, options);
   return [
-    ...processSections(served, options, globalCheckLines([...rendered])),
+    ...processSections(served, options, [...globalCheckLines(used), ...peers.global]),
     ...rings(loadBalancer, options.logging),
+    ...peers.sections,
     ...proxies,
     ...metricsSections(served),
   ];

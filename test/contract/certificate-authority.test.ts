@@ -27,11 +27,11 @@ describe.each(Object.entries(implementations))('certificate authority: %s', (_na
   });
   afterEach(() => table.close());
 
-  it('signs server certificates whose only name is the amphora id', async () => {
+  it('signs certificates whose only name is the amphora id, for its agent and for it as a peer of another', async () => {
     const issued = await authority.issueAmphora(amphoraId, now);
     const certificate = new X509Certificate(issued.certificate);
     expect(certificate.subjectAltName).toBe(`DNS:${amphoraId}`);
-    expect(certificate.keyUsage).toEqual([serverAuth]);
+    expect(certificate.keyUsage).toEqual([serverAuth, clientAuth]);
     expect(certificate.ca).toBe(false);
     expect(certificate.checkHost(amphoraId)).toBe(amphoraId);
     expect(certificate.checkPrivateKey(createPrivateKey(issued.private_key))).toBe(true);

@@ -221,7 +221,7 @@ async function isInForce({ id, name, vip_address }: LoadBalancer): Promise<void>
   expect(members.every(({ provisioning_status }) => provisioning_status === 'ACTIVE')).toBe(true);
 
   const text = service.configuration(await service.amphora(id), id);
-  const configured = new Set([...text.matchAll(/^\s+server (\S+)/gm)].map(([, memberId]) => memberId));
+  const configured = new Set([...text.matchAll(/^\s+server (\S+) \S+ weight /gm)].map(([, memberId]) => memberId));
   expect(configured, name).toEqual(new Set(members.map((one) => one.id)));
   for (const { protocol_port } of listeners) expect(await request(vip_address, Number(protocol_port))).toBe('member');
   await batchIsWhole(id);

@@ -6,7 +6,7 @@ import type { TestMember } from './traffic.ts';
 export const listenerPort = 8080;
 
 /** The body of one call that creates it all. */
-export const webGraph = (members: TestMember[], attributes: Attributes = {}): Attributes => ({
+export const webGraph = (members: Pick<TestMember, 'attributes'>[], attributes: Attributes = {}): Attributes => ({
   listeners: [
     {
       name: 'web',
@@ -30,7 +30,11 @@ export interface WebLoadBalancer {
   poolId: string;
 }
 
-export async function createWeb(service: LocalService, members: TestMember[], name = 'web'): Promise<WebLoadBalancer> {
+export async function createWeb(
+  service: LocalService,
+  members: Pick<TestMember, 'attributes'>[],
+  name = 'web',
+): Promise<WebLoadBalancer> {
   const { id } = await service.api.createLoadBalancer(webGraph(members, { name }));
   return asWeb(await service.api.active(id));
 }

@@ -33,6 +33,14 @@ describe('difference of two configurations', () => {
     expect(kinds(['m1 10.0.0.1:80'], ['m1 10.0.0.1:80 weight 1'])).toBe('none');
   });
 
+  test('adds members without a reload where HAProxy makes up their cookies, and says that it has to', () => {
+    const extra = { defaults: '  cookie SRV insert indirect nocache dynamic\n  dynamic-cookie-key k' };
+    const from = outline(textOf(['m1 10.0.0.1:80'], extra));
+    const found = compare(from, outline(textOf(['m1 10.0.0.1:80', 'm2 10.0.0.2:80'], extra)));
+    expect(found).toMatchObject({ kind: 'members', changes: [{ kind: 'add', hasCookie: true }] });
+    expect(difference([], ['m1 10.0.0.1:80'])).toMatchObject({ changes: [{ kind: 'add', hasCookie: false }] });
+  });
+
   test.each([
     ['another address of a member', ['m1 10.0.0.1:80'], ['m1 10.0.0.9:80'], {}],
     ['other checks of a member', ['m1 10.0.0.1:80 check inter 1s'], ['m1 10.0.0.1:80 check inter 2s'], {}],

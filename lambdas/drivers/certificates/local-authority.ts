@@ -50,7 +50,7 @@ export class LocalCertificateAuthority implements CertificateAuthority {
   }
 
   async issueAmphora(amphoraId: string, now: number): Promise<IssuedCertificate> {
-    const wish = { common_name: amphoraId, dns_names: [amphoraId], use: 'serverAuth' as const };
+    const wish = { common_name: amphoraId, dns_names: [amphoraId], use: ['serverAuth', 'clientAuth'] as const };
     const validity = { not_before: now - clockSkewMs, not_after: now + this.#amphoraValidityMs };
     return issued(await makeCertificate({ ...wish, ...validity }, await this.#getAuthority()));
   }
@@ -85,7 +85,7 @@ export class LocalCertificateAuthority implements CertificateAuthority {
   async #agreeOnClient(now: number): Promise<KeyedCertificate> {
     const kept = await this.#read(clientKey);
     if (kept && !isNearEnd(kept, now)) return kept;
-    const wish = { common_name: clientName, dns_names: [], use: 'clientAuth' as const };
+    const wish = { common_name: clientName, dns_names: [], use: ['clientAuth'] as const };
     const validity = { not_before: now - clockSkewMs, not_after: now + clientDays * dayMs };
     return this.#keep(clientKey, await makeCertificate({ ...wish, ...validity }, await this.#getAuthority()), kept);
   }

@@ -13,7 +13,7 @@ export interface CertificateWish {
   common_name: string;
   /** DNS names of the subject alternative name. */
   dns_names: string[];
-  use: 'serverAuth' | 'clientAuth' | 'authority';
+  use: readonly ('serverAuth' | 'clientAuth')[] | 'authority';
   /** Milliseconds since the epoch. */
   not_before: number;
   not_after: number;
@@ -83,7 +83,9 @@ async function extensions(x509: X509, wish: CertificateWish, own: webcrypto.Cryp
     await x509.SubjectKeyIdentifierExtension.create(own),
   ];
   if (issuer) list.push(issuer.keyIdentifier);
-  if (wish.use !== 'authority') list.push(new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[wish.use]]));
+  if (wish.use !== 'authority') {
+    list.push(new x509.ExtendedKeyUsageExtension(wish.use.map((one) => x509.ExtendedKeyUsage[one])));
+  }
   const names = wish.dns_names.map((value) => ({ type: 'dns' as const, value }));
   if (names.length > 0) list.push(new x509.SubjectAlternativeNameExtension(names));
   return list;

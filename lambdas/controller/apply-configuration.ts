@@ -6,10 +6,12 @@ import { isPending } from '../domain/statuses.ts';
 import { type ChildRow, childrenOf, type Tree } from '../domain/tree.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
 import { Unrenderable } from '../haproxy/config.ts';
+import type { Certificates } from '../haproxy/files.ts';
 import { renderConfiguration } from '../haproxy/render.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { CertificateReader } from './certificates.ts';
 
 export interface Applied {
   /** As it was rendered. */
@@ -52,7 +54,7 @@ function blame(
   tree: Tree,
   origins: (string | null)[],
   rejection: ConfigurationRejected,
-  refused: Map<string, string>,
+  refused: ReadonlyMap<string, string>,
 ): Map<string, string> {
   const rows = new Map(childrenOf(tree).map(({ row }) => [row.id, row]));
   const blamed = new Map<string, string>();
@@ -68,19 +70,28 @@ function blame(
   return new Map(news.map((row) => [row.id, rejection.message]));
 }
 
-/** What cannot be told to HAProxy at all is refused before an amphora sees it. */
-function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refused: Map<string, string>) {
+/** One try: what is rendered in it for every amphora. */
+interface Round {
+  /** As accepted. */
+  tree: Tree;
+  /** Without what was refused in earlier rounds. */
+  wished: Tree;
+  certificates: Certificates;
+  /** Those of earlier rounds. Two amphorae may refuse the same in this one. */
+  refusedBefore: ReadonlyMap<string, string>;
+}
+
+/** What cannot be told to HAProxy at all, or whose certificates are not there, is refused before an amphora sees it. */
+function rendered(services: Services, round: Round, amphora: AmphoraAddress, refused: Map<string, string>) {
   const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
+  const options = { amphora_id: amphora.id, hardStopAfterMs, maxConnectionsDefault };
   try {
-    return renderConfiguration(withRefused(tree, refused), {
-      amphora_id: amphora.id,
-      hardStopAfterMs,
-      maxConnectionsDefault,
-    });
+    return renderConfiguration(round.wished, options, round.certificates);
   } catch (error) {
+    if (!(error instanceof Unrenderable)) throw error;
     // With nothing behind it, a control plane takes what no HAProxy could be told.
-    if (error instanceof Unrenderable && services.config.amphora_driver === 'noop') return { text: '', origins: [] };
-    if (!(error instanceof Unrenderable) || error.resource_id === null || refused.has(error.resource_id)) throw error;
+    if (services.config.amphora_driver === 'noop') return { text: '', origins: [], files: [] };
+    if (error.resource_id === null || round.refusedBefore.has(error.resource_id)) throw error;
     refused.set(error.resource_id, error.message);
     return undefined;
   }
@@ -89,20 +100,22 @@ function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refus
 /** @returns false when somebody was refused, so that it has to be rendered again */
 async function push(
   services: Services,
-  tree: Tree,
+  round: Round,
   amphora: AmphoraAddress,
   refused: Map<string, string>,
 ): Promise<boolean> {
-  const configuration = rendered(services, tree, amphora, refused);
+  const configuration = rendered(services, round, amphora, refused);
   if (configuration === undefined) return false;
+  const { tree } = round;
   const { id, generation } = tree.loadBalancer;
+  const { text, origins, files } = configuration;
   try {
-    await services.amphora.pushConfiguration(amphora, { load_balancer_id: id, generation, text: configuration.text });
+    await services.amphora.pushConfiguration(amphora, { load_balancer_id: id, generation, text, files });
     return true;
   } catch (error) {
     if (!(error instanceof ConfigurationRefused)) throw error;
-    for (const [child, reason] of blame(tree, configuration.origins, error.rejection, refused))
-      refused.set(child, reason);
+    const blamed = blame(tree, origins, error.rejection, round.refusedBefore);
+    for (const [child, reason] of blamed) refused.set(child, reason);
     return false;
   }
 }
@@ -121,9 +134,13 @@ export async function applyConfiguration(
   if (tree === undefined) return undefined;
   const targets = await amphorae(tree);
   const refused = new Map<string, string>();
+  const reader = new CertificateReader(services);
   // Each round somebody more is refused, so this ends; amphorae that took an earlier round get the last one too.
   for (let isTaken = false; !isTaken; ) {
-    const taken = await Promise.all(targets.map((amphora) => push(services, tree, amphora, refused)));
+    const wished = withRefused(tree, refused);
+    const certificates = await reader.read(wished);
+    const round = { tree, wished, certificates, refusedBefore: new Map(refused) };
+    const taken = await Promise.all(targets.map((amphora) => push(services, round, amphora, refused)));
     isTaken = taken.every(Boolean);
   }
   return { tree, generation: tree.loadBalancer.generation, refused };

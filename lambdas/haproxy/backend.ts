@@ -9,7 +9,7 @@ import { checkArguments, checkLines } from './health-check.ts';
 import { headerLines } from './insert-headers.ts';
 import { persistenceArguments, persistenceLines } from './persistence.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
-import { tlsArguments } from './tls.ts';
+import { memberTls } from './tls.ts';
 
 const algorithms: Record<string, Argument[][]> = {
   ROUND_ROBIN: [words`balance roundrobin`],
@@ -56,12 +56,16 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       words`timeout server ${listener.timeout_member_data ?? 50_000}`,
     ),
     ...(healthMonitor ? checkLines(healthMonitor) : []),
-    ...members.map((member) => server(member, parts, mode)),
+    ...members.map((member) => server(listener, member, parts, mode)),
   ]);
 }
 
+/** What is known of the client's certificate goes along. */
+const proxyV2 = ({ protocol }: ListenerRow): Argument[] =>
+  protocol === 'TERMINATED_HTTPS' ? words`send-proxy-v2-ssl-cn` : words`send-proxy-v2`;
+
 /** Everything on the line, nothing by `default-server`: the agent adds members to a running HAProxy word for word. */
-function server(member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mode): Line {
+function server(listener: ListenerRow, member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mode): Line {
   return {
     origin: member.id,
     arguments: [
@@ -69,8 +73,8 @@ function server(member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mod
       ...(healthMonitor ? checkArguments(healthMonitor, member) : []),
       ...persistenceArguments(pool, member, mode),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
-      ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),
-      ...tlsArguments(pool),
+      ...(pool.protocol === 'PROXYV2' ? proxyV2(listener) : []),
+      ...memberTls(pool, listener),
       ...(member.backup ? words`backup` : []),
       ...(member.admin_state_up === false ? words`disabled` : []),
     ],

@@ -17,15 +17,14 @@ import {
 } from './config.ts';
 import { l7Lines, type PolicyParts } from './l7.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
+import { bindTls, tlsLines } from './tls.ts';
 
 export type Mode = 'http' | 'tcp';
 
-const modes: Record<string, Mode> = { HTTP: 'http', HTTPS: 'tcp', TCP: 'tcp' };
+const modes: Record<string, Mode> = { HTTP: 'http', TERMINATED_HTTPS: 'http', HTTPS: 'tcp', TCP: 'tcp' };
 
-/** Rather no listener than one that serves in the clear what was to be encrypted, or nothing at all. */
+/** Rather no listener than one that serves nothing at all. */
 const unserved: Record<string, string> = {
-  TERMINATED_HTTPS:
-    'amphorae do not end TLS: no TERMINATED_HTTPS listener is served, rather than one without encryption',
   UDP: 'amphorae do not pass on datagrams: no UDP listener is served',
   SCTP: 'amphorae do not pass on SCTP: no SCTP listener is served',
   PROMETHEUS: 'amphorae do not export metrics: no PROMETHEUS listener is served',
@@ -66,13 +65,15 @@ export function frontend(
 ): Section {
   const inspectMs = listener.timeout_tcp_inspect ?? 0;
   const mode = modeOf(listener);
+  const tls = bindTls(listener);
   return section(listener.id, words`frontend ${name(listener.id)}`, [
     ...linesOf(
       listener.id,
       words`maxconn ${connectionsOf(listener, options)}`,
-      ...vipAddresses(loadBalancer).map((vip) => words`bind ${address(vip, listener.protocol_port)}`),
+      ...vipAddresses(loadBalancer).map((vip) => [...words`bind ${address(vip, listener.protocol_port)}`, ...tls]),
       modeLine(mode),
       ...admission(listener),
+      ...tlsLines(listener),
     ),
     ...(mode === 'http' ? l7Lines(listener, policies) : []),
     ...linesOf(

@@ -6,23 +6,39 @@ import type { ListenerRow } from '../domain/listener.ts';
 import type { PoolRow } from '../domain/pool.ts';
 import { desiredTree, type Tree } from '../domain/tree.ts';
 import { backend, type PoolParts } from './backend.ts';
-import type { Configuration } from './config.ts';
+import { type Configuration, section, words } from './config.ts';
+import { type Certificates, filesOf, type PemFile } from './files.ts';
 import { frontend } from './frontend.ts';
 import type { PolicyParts } from './l7.ts';
-import { print, type RenderedConfiguration } from './print.ts';
+import { type PrintedConfiguration, print } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
+import { endsTls, tlsProcessLines } from './tls.ts';
 
-/** @throws Unrenderable naming the resource that HAProxy cannot be told */
-export function renderConfiguration(tree: Tree, options: RenderOptions): RenderedConfiguration {
-  return print(configurationOf(tree, options));
+export interface RenderedConfiguration extends PrintedConfiguration {
+  /** Contents of the files that the text names. */
+  files: PemFile[];
 }
 
-function configurationOf(tree: Tree, options: RenderOptions): Configuration {
+/**
+ * @param certificates of the listeners and pools that `referencesOf` names
+ * @throws Unrenderable naming the resource that HAProxy cannot be told
+ */
+export function renderConfiguration(
+  tree: Tree,
+  options: RenderOptions,
+  certificates: Certificates = new Map(),
+): RenderedConfiguration {
+  const { configuration, files } = configurationOf(tree, options, certificates);
+  return { ...print(configuration), files };
+}
+
+function configurationOf(tree: Tree, options: RenderOptions, certificates: Certificates) {
   const { loadBalancer, listeners, l7Policies, l7Rules, ...below } = desiredTree(tree);
   const isUp = loadBalancer.admin_state_up !== false;
   const served = isUp ? listeners.filter((listener) => listener.admin_state_up !== false).sort(byAge) : [];
   const parts = partsById(below);
-  const proxies = served.flatMap((listener) => {
+  const pools = new Set<PoolRow>();
+  const proxies: Configuration = served.flatMap((listener) => {
     const byDefault = parts.get(listener.default_pool_id ?? '');
     const policies = policiesOf(listener, l7Policies, l7Rules, parts);
     const used = new Set([
@@ -31,10 +47,15 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     ]);
     // First, so that what cannot be served is put down to the listener and not to its pools.
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
-    const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
-    return [front, ...backends];
+    const parted = [...used].filter((one) => one !== undefined);
+    for (const { pool } of parted) if (pool.tls_enabled) pools.add(pool);
+    return [front, ...parted.map((one) => backend(listener, one, options))];
   });
-  return [...processSections(served, options), ...proxies];
+  const { manifest, files } = filesOf(served.filter(endsTls), [...pools], certificates);
+  const named =
+    manifest.length > 0 ? [section(null, words`# Files by slot, with the SHA-256 of their contents`, manifest)] : [];
+  const forFiles = manifest.length > 0 ? tlsProcessLines : [];
+  return { configuration: [...named, ...processSections(served, options, forFiles), ...proxies], files };
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

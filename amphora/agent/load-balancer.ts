@@ -2,10 +2,13 @@
 // agent that keeps haproxy-<id>.service.
 import type { AgentSettings, ConfigurationApplied } from '../agent-api.ts';
 import { bringIntoForce, type Target } from './apply.ts';
+import { CertificateChanger } from './certificate-changes.ts';
+import { CertificateFiles, stagingDirectory } from './certificate-files.ts';
 import { outline } from './config-diff.ts';
-import { type Configuration, ConfigurationStore, type Vip } from './configuration.ts';
+import { type Configuration, ConfigurationStore, filesOf, type Vip } from './configuration.ts';
 import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
+import { readManifest } from './manifest.ts';
 import { MemberChanger } from './member-changes.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
 
@@ -17,6 +20,17 @@ export class Outdated extends Error {
 /** There is no such load balancer on this amphora. */
 export class UnknownLoadBalancer extends Error {
   override readonly name = 'UnknownLoadBalancer';
+}
+
+/** The configuration names contents that were not uploaded, or are gone since. */
+export class FilesMissing extends Error {
+  override readonly name = 'FilesMissing';
+  /** SHA-256 of each. */
+  readonly digests: string[];
+  constructor(digests: string[]) {
+    super(`${digests.length} files are missing`);
+    this.digests = digests;
+  }
 }
 
 export class LoadBalancer {
@@ -41,15 +55,21 @@ export class LoadBalancer {
     return this.#target?.haproxy ?? null;
   }
 
-  /** @throws ConfigurationRefused, Outdated */
+  /** @throws ConfigurationRefused, Outdated, FilesMissing */
   push(candidate: Configuration): Promise<ConfigurationApplied> {
     return this.#inTurn(async () => {
       const { store } = this;
       this.#refuseOther(candidate.load_balancer_id);
       if (store.current && candidate.generation < store.current.generation) throw new Outdated('stale');
+      const missing = filesOf(candidate).missing(readManifest(candidate.text));
+      if (missing.length > 0) throw new FilesMissing(missing);
       store.stage(candidate);
       try {
-        await checkConfiguration(this.#settings.haproxy_path, candidate.load_balancer_id, 'haproxy.cfg.new');
+        await checkConfiguration(
+          this.#settings.haproxy_path,
+          stagingDirectory(candidate.load_balancer_id),
+          '../haproxy.cfg.new',
+        );
         const method = await this.#apply(candidate);
         return { generation: candidate.generation, digest: candidate.digest, method };
       } catch (error) {
@@ -71,6 +91,12 @@ export class LoadBalancer {
       const { haproxy } = this.#targetFor(vip.load_balancer_id);
       await haproxy.start().catch((error) => log('HAProxy does not start', { error: textOf(error) }));
     });
+  }
+
+  /** The files of a load balancer that is here, or of one that is to come. @throws Outdated */
+  filesOf(loadBalancerId: string): CertificateFiles {
+    this.#refuseOther(loadBalancerId);
+    return new CertificateFiles(loadBalancerId);
   }
 
   start(loadBalancerId: string): Promise<void> {
@@ -161,7 +187,12 @@ export class LoadBalancer {
       this.#target?.members.forgetDepartures();
       this.#onChange();
     });
-    this.#target = { store: this.store, haproxy, members: new MemberChanger(haproxy.runtime) };
+    this.#target = {
+      store: this.store,
+      haproxy,
+      members: new MemberChanger(haproxy.runtime),
+      certificates: new CertificateChanger(haproxy.runtime),
+    };
     return this.#target;
   }
 
@@ -181,8 +212,8 @@ export class LoadBalancer {
   #inTurn<Result>(verb: () => Promise<Result>, notice: 'noticed' | 'unnoticed' = 'noticed'): Promise<Result> {
     const result = this.#last.then(verb);
     this.#last = result.catch((error) => {
-      if (!(error instanceof ConfigurationRefused || error instanceof Outdated))
-        log('failed', { error: textOf(error) });
+      const isExpected = [ConfigurationRefused, Outdated, FilesMissing].some((kind) => error instanceof kind);
+      if (!isExpected) log('failed', { error: textOf(error) });
     });
     if (notice === 'noticed') this.#last = this.#last.then(() => this.#onChange());
     return result;

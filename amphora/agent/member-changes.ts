@@ -2,19 +2,10 @@
 import type { Member, MemberChange, Outline } from './config-diff.ts';
 import { memberKey } from './config-diff.ts';
 import type { RuntimeApi } from './runtime-api.ts';
-
-/** HAProxy did not do as told; only a reload brings the text into force. */
-export class RuntimeRefused extends Error {
-  override readonly name = 'RuntimeRefused';
-}
-
-interface Command {
-  text: string;
-  expects: RegExp;
-}
+import { type Command, tell } from './runtime-commands.ts';
 
 /** Commands that only change a state are answered with silence. */
-const silently = (text: string): Command => ({ text, expects: /^$/ });
+const silently = (text: string): Command => ({ text, isDone: (answer) => answer === '' });
 
 export class MemberChanger {
   readonly #runtime: RuntimeApi;
@@ -54,12 +45,7 @@ export class MemberChanger {
       await this.deleteDeparted(worker);
     }
     const commands = changes.flatMap((change) => this.#commandsFor(change));
-    const answers = await this.#runtime.askAll(
-      worker,
-      commands.map((command) => command.text),
-    );
-    const refused = commands.findIndex((command, index) => !command.expects.test(answers[index]!));
-    if (refused !== -1) throw new RuntimeRefused(`${commands[refused]!.text}: ${answers[refused]}`);
+    await tell(this.#runtime, worker, commands);
     for (const { kind, member } of changes) {
       if (kind === 'remove') this.#departing.set(memberKey(member), member);
       if (kind === 'add') this.#departing.delete(memberKey(member));
@@ -92,7 +78,10 @@ export class MemberChanger {
 }
 
 function commandsToAdd(key: string, member: Member): Command[] {
-  const add = { text: `add server ${key} ${member.parameters} weight ${member.weight}`, expects: /registered/ };
+  const add: Command = {
+    text: `add server ${key} ${member.parameters} weight ${member.weight}`,
+    isDone: (answer) => answer.includes('registered'),
+  };
   const isChecked = member.parameters.split(' ').includes('check');
   // A server is added in maintenance with its checks off: checks first, so that it is never in use unwatched.
   return [

@@ -1,9 +1,6 @@
 // Renders a load balancer and pushes it to amphorae: the heart of Octavia's controller worker, used by the worker for changes and
 // by the flows for new amphorae. What an amphora refuses is put down to the resource that brought it, and left out.
-import type { ConfigurationRejected } from '../../amphora/agent-api.ts';
-import { DriverError } from '../domain/errors.ts';
-import { isPending } from '../domain/statuses.ts';
-import { type ChildRow, childrenOf, type Tree } from '../domain/tree.ts';
+import type { Tree } from '../domain/tree.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
 import { Unrenderable } from '../haproxy/config.ts';
 import type { Certificates } from '../haproxy/files.ts';
@@ -12,6 +9,7 @@ import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { CertificateReader } from './certificates.ts';
+import { blame, Refusals, type Stages, withRefused } from './refusals.ts';
 
 export interface Applied {
   /** As it was rendered. */
@@ -21,55 +19,6 @@ export interface Applied {
   refused: Map<string, string>;
 }
 
-/** Written itself, and not only beside something else. Without last_good it was in ERROR from the start. */
-const hasOwnChange = ({ provisioning_status, last_good }: ChildRow): boolean =>
-  provisioning_status === 'PENDING_CREATE' ||
-  (provisioning_status === 'PENDING_UPDATE' && (last_good === undefined || Object.keys(last_good).length > 0));
-
-/** The tree with what was refused marked so: it is rendered as it was before, or not at all. */
-function withRefused(tree: Tree, refused: Map<string, string>): Tree {
-  if (refused.size === 0) return tree;
-  const mark = <R extends ChildRow>(rows: R[]): R[] =>
-    rows.map((row) => {
-      if (!refused.has(row.id)) return row;
-      // Whoever is refused as it was before any change has nothing to go back to either.
-      return { ...row, provisioning_status: 'ERROR', last_good: hasOwnChange(row) ? row.last_good : undefined };
-    });
-  return {
-    ...tree,
-    listeners: mark(tree.listeners),
-    pools: mark(tree.pools),
-    healthMonitors: mark(tree.healthMonitors),
-    l7Policies: mark(tree.l7Policies),
-    l7Rules: mark(tree.l7Rules),
-    members: mark(tree.members),
-  };
-}
-
-/**
- * Whom a refusal is put down to: the resources of the lines named; when none is named, everything that is new.
- * @throws DriverError when there is nobody left to blame
- */
-function blame(
-  tree: Tree,
-  origins: (string | null)[],
-  rejection: ConfigurationRejected,
-  refused: ReadonlyMap<string, string>,
-): Map<string, string> {
-  const rows = new Map(childrenOf(tree).map(({ row }) => [row.id, row]));
-  const blamed = new Map<string, string>();
-  for (const { line, message } of rejection.lines) {
-    const id = origins[line - 1];
-    if (id && rows.has(id) && !refused.has(id)) blamed.set(id, message);
-  }
-  if (blamed.size > 0) return blamed;
-  const news = [...rows.values()].filter(
-    (row) => hasOwnChange(row) && isPending(row.provisioning_status) && !refused.has(row.id),
-  );
-  if (news.length === 0) throw new DriverError(`the amphora refuses its configuration: ${rejection.message}`);
-  return new Map(news.map((row) => [row.id, rejection.message]));
-}
-
 /** One try: what is rendered in it for every amphora. */
 interface Round {
   /** As accepted. */
@@ -77,12 +26,12 @@ interface Round {
   /** Without what was refused in earlier rounds. */
   wished: Tree;
   certificates: Certificates;
-  /** Those of earlier rounds. Two amphorae may refuse the same in this one. */
-  refusedBefore: ReadonlyMap<string, string>;
+  /** Of those who were; two amphorae may refuse the same in this round. */
+  stages: Stages;
 }
 
 /** What cannot be told to HAProxy at all, or whose certificates are not there, is refused before an amphora sees it. */
-function rendered(services: Services, round: Round, amphora: AmphoraAddress, refused: Map<string, string>) {
+function rendered(services: Services, round: Round, amphora: AmphoraAddress, refusals: Refusals) {
   const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
   const options = { amphora_id: amphora.id, hardStopAfterMs, maxConnectionsDefault };
   try {
@@ -91,20 +40,14 @@ function rendered(services: Services, round: Round, amphora: AmphoraAddress, ref
     if (!(error instanceof Unrenderable)) throw error;
     // With nothing behind it, a control plane takes what no HAProxy could be told.
     if (services.config.amphora_driver === 'noop') return { text: '', origins: [], files: [] };
-    if (error.resource_id === null || round.refusedBefore.has(error.resource_id)) throw error;
-    refused.set(error.resource_id, error.message);
+    if (error.resource_id === null || !refusals.refuse(error.resource_id, error.message, round.stages)) throw error;
     return undefined;
   }
 }
 
 /** @returns false when somebody was refused, so that it has to be rendered again */
-async function push(
-  services: Services,
-  round: Round,
-  amphora: AmphoraAddress,
-  refused: Map<string, string>,
-): Promise<boolean> {
-  const configuration = rendered(services, round, amphora, refused);
+async function push(services: Services, round: Round, amphora: AmphoraAddress, refusals: Refusals): Promise<boolean> {
+  const configuration = rendered(services, round, amphora, refusals);
   if (configuration === undefined) return false;
   const { tree } = round;
   const { id, generation } = tree.loadBalancer;
@@ -114,8 +57,8 @@ async function push(
     return true;
   } catch (error) {
     if (!(error instanceof ConfigurationRefused)) throw error;
-    const blamed = blame(tree, origins, error.rejection, round.refusedBefore);
-    for (const [child, reason] of blamed) refused.set(child, reason);
+    const blamed = blame(tree, origins, error.rejection, round.stages);
+    for (const [child, reason] of blamed) refusals.refuse(child, reason, round.stages);
     return false;
   }
 }
@@ -133,17 +76,17 @@ export async function applyConfiguration(
   const tree = await readWhole(services, loadBalancerId);
   if (tree === undefined) return undefined;
   const targets = await amphorae(tree);
-  const refused = new Map<string, string>();
+  const refusals = new Refusals();
   const reader = new CertificateReader(services);
   // Each round somebody more is refused, so this ends; amphorae that took an earlier round get the last one too.
   for (let isTaken = false; !isTaken; ) {
-    const wished = withRefused(tree, refused);
-    const certificates = await reader.read(wished);
-    const round = { tree, wished, certificates, refusedBefore: new Map(refused) };
-    const taken = await Promise.all(targets.map((amphora) => push(services, round, amphora, refused)));
+    const { stages } = refusals;
+    const wished = withRefused(tree, stages);
+    const round = { tree, wished, stages, certificates: await reader.read(wished) };
+    const taken = await Promise.all(targets.map((amphora) => push(services, round, amphora, refusals)));
     isTaken = taken.every(Boolean);
   }
-  return { tree, generation: tree.loadBalancer.generation, refused };
+  return { tree, generation: tree.loadBalancer.generation, refused: refusals.reasons };
 }
 
 /** The tree after accepted batches were written out. */

@@ -1,5 +1,6 @@
-// Changes certificates, authorities and revocation lists of the running HAProxy through the Runtime API: connections go on, and the
-// next handshake has the new ones. Octavia reloads.
+// Changes certificates of the running HAProxy through the Runtime API: connections go on, and the next handshake has the new ones.
+// Octavia reloads. Another authority or revocation list takes a reload here too: HAProxy 2.6 would go on resuming sessions of
+// clients that are revoked now, and would tell members without a client certificate nothing of it, and call both a success.
 import type { CertificateFiles } from './certificate-files.ts';
 import type { Manifest } from './manifest.ts';
 import type { RuntimeApi } from './runtime-api.ts';
@@ -30,15 +31,10 @@ export class CertificateChanger {
   async apply(worker: number, files: CertificateFiles, from: Manifest, to: Manifest): Promise<void> {
     const known = await this.#known(worker);
     const loads = [...to].flatMap(([slot, digest]) => {
-      if (kindOf(slot) === 'list') return [];
-      if (known.has(pathOf(slot))) return from.get(slot) === digest ? [] : commandsToLoad(slot, files.read(digest));
-      // Nobody used it until now, as with a pool before its first member.
-      const path = pathOf(slot);
-      const make = {
-        text: `new ssl ${kindOf(slot)} ${path}`,
-        isDone: (answer: string) => answer.includes(`'${path}'!`),
-      };
-      return [make, ...commandsToLoad(slot, files.read(digest))];
+      if (kindOf(slot) === 'list' || (known.has(pathOf(slot)) && from.get(slot) === digest)) return [];
+      if (!known.has(pathOf(slot))) return [commandToMake(slot), ...commandsToLoad(slot, files.read(digest))];
+      if (kindOf(slot) !== 'cert') throw new RuntimeRefused(`${slot} is checked against by those who are there`);
+      return commandsToLoad(slot, files.read(digest));
     });
     const lists = [...to].flatMap(([slot, digest]) => {
       const before = from.get(slot);
@@ -68,6 +64,12 @@ export class CertificateChanger {
 }
 
 const entriesOf = (list: string): string[] => list.split('\n').filter((line) => line !== '');
+
+/** For what nobody referred to until now, as with a pool before its first member. */
+const commandToMake = (slot: string): Command => ({
+  text: `new ssl ${kindOf(slot)} ${pathOf(slot)}`,
+  isDone: (answer) => answer.includes(`'${pathOf(slot)}'!`),
+});
 
 function commandsToLoad(slot: string, contents: string): Command[] {
   const path = pathOf(slot);

@@ -10,6 +10,7 @@ import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { readManifest } from './manifest.ts';
 import { MemberChanger } from './member-changes.ts';
+import { PingTrial, writePingCheck } from './ping-check.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
 
 /** Somebody with newer knowledge, or another load balancer, was here before. */
@@ -37,6 +38,7 @@ export class LoadBalancer {
   readonly store: ConfigurationStore;
   readonly #settings: AgentSettings;
   readonly #onChange: () => void;
+  readonly #pings = new PingTrial();
   #target: Target | null = null;
   /** Told to stop by the control plane, until told to start. */
   #isStopped = false;
@@ -48,6 +50,7 @@ export class LoadBalancer {
     this.#settings = settings;
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
+    writePingCheck();
   }
 
   /** The HAProxy of the moment; null before there is a configuration. */
@@ -70,6 +73,7 @@ export class LoadBalancer {
           stagingDirectory(candidate.load_balancer_id),
           '../haproxy.cfg.new',
         );
+        await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
         return { generation: candidate.generation, digest: candidate.digest, method };
       } catch (error) {

@@ -21,8 +21,11 @@ export const connectionsOf = (listener: ListenerRow, options: RenderOptions): nu
   return limit > 0 ? limit : (options.maxConnectionsDefault ?? 50_000);
 };
 
-/** @param listeners those that are rendered @param more lines of the process for what they need */
-export function processSections(listeners: ListenerRow[], options: RenderOptions, more: Argument[][]): Section[] {
+/**
+ * @param listeners those that are rendered
+ * @param more lines of `global` that what is rendered needs
+ */
+export function processSections(listeners: ListenerRow[], options: RenderOptions, more: Argument[][] = []): Section[] {
   const sum = listeners.reduce((total, listener) => total + connectionsOf(listener, options), 0);
   const maxConnections = sum === 0 ? maxConnectionsWithoutListeners : Math.min(sum, maxConnectionsOfProcess);
   return [

@@ -9,6 +9,7 @@ import { backend, type PoolParts } from './backend.ts';
 import { type Configuration, section, words } from './config.ts';
 import { type Certificates, filesOf, type PemFile } from './files.ts';
 import { frontend } from './frontend.ts';
+import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
 import { type PrintedConfiguration, print } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
@@ -37,7 +38,7 @@ function configurationOf(tree: Tree, options: RenderOptions, certificates: Certi
   const isUp = loadBalancer.admin_state_up !== false;
   const served = isUp ? listeners.filter((listener) => listener.admin_state_up !== false).sort(byAge) : [];
   const parts = partsById(below);
-  const pools = new Set<PoolRow>();
+  const rendered = new Set<PoolParts>();
   const proxies: Configuration = served.flatMap((listener) => {
     const byDefault = parts.get(listener.default_pool_id ?? '');
     const policies = policiesOf(listener, l7Policies, l7Rules, parts);
@@ -47,15 +48,16 @@ function configurationOf(tree: Tree, options: RenderOptions, certificates: Certi
     ]);
     // First, so that what cannot be served is put down to the listener and not to its pools.
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
-    const parted = [...used].filter((one) => one !== undefined);
-    for (const { pool } of parted) if (pool.tls_enabled) pools.add(pool);
-    return [front, ...parted.map((one) => backend(listener, one, options))];
+    const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
+    for (const one of used) if (one !== undefined) rendered.add(one);
+    return [front, ...backends];
   });
-  const { manifest, files } = filesOf(served.filter(endsTls), [...pools], certificates);
-  const named =
-    manifest.length > 0 ? [section(null, words`# Files by slot, with the SHA-256 of their contents`, manifest)] : [];
-  const forFiles = manifest.length > 0 ? tlsProcessLines : [];
-  return { configuration: [...named, ...processSections(served, options, forFiles), ...proxies], files };
+  const pools = [...rendered].map(({ pool }) => pool).filter((pool) => pool.tls_enabled);
+  const { manifest, files } = filesOf(served.filter(endsTls), pools, certificates);
+  const hasFiles = manifest.length > 0;
+  const named = hasFiles ? [section(null, words`# Files by slot, with the SHA-256 of their contents`, manifest)] : [];
+  const more = [...globalCheckLines([...rendered]), ...(hasFiles ? tlsProcessLines : [])];
+  return { configuration: [...named, ...processSections(served, options, more), ...proxies], files };
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

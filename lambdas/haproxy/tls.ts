@@ -1,7 +1,7 @@
 // TLS as listeners end it and pools speak it to members: what a `bind` and a `server` line say of it.
 import type { ListenerRow } from '../domain/listener.ts';
 import type { PoolRow } from '../domain/pool.ts';
-import { type TlsSettings, tlsVersions, withTlsDefaults } from '../domain/tls.ts';
+import { type TlsSettings, tlsVersions } from '../domain/tls.ts';
 import { type Argument, format, Unrenderable, value, wordFor, words } from './config.ts';
 import { authoritySlot, clientCertificateSlot, listSlot, revocationSlot } from './files.ts';
 
@@ -70,24 +70,25 @@ export function memberTls(pool: PoolRow, listener: ListenerRow): Argument[] {
   ];
 }
 
-/** Ciphers, versions and ALPN protocols. */
-function spoken(id: string, given: TlsSettings): Argument[] {
-  const { tls_ciphers, tls_versions, alpn_protocols } = withTlsDefaults(given) as Filled;
-  const names = tls_ciphers.split(':').filter((cipher) => cipher !== '');
+/** Ciphers, versions and ALPN protocols, as far as they are set. */
+function spoken(id: string, { tls_ciphers, tls_versions, alpn_protocols }: TlsSettings): Argument[] {
+  const names = tls_ciphers?.split(':').filter((cipher) => cipher !== '') ?? [];
   const suites = names.filter(isSuite);
   const ciphers = names.filter((cipher) => !isSuite(cipher));
   // Without a cipher for older versions, HAProxy would offer those with ciphers of its own choice.
-  const versions = ciphers.length > 0 ? tls_versions : tls_versions.filter((version) => version === 'TLSv1.3');
-  if (versions.length === 0) throw new Unrenderable(id, `tls_ciphers has no cipher for ${tls_versions.join(', ')}`);
+  const isForNewest = suites.length > 0 && ciphers.length === 0;
+  const versions = isForNewest
+    ? (tls_versions ?? ['TLSv1.3']).filter((version) => version === 'TLSv1.3')
+    : tls_versions;
+  if (versions?.length === 0) throw new Unrenderable(id, `tls_ciphers has no cipher for ${tls_versions?.join(', ')}`);
+  const mayBeNewest = versions?.includes('TLSv1.3') ?? true;
   return [
     ...(ciphers.length > 0 ? words`ciphers ${value(ciphers.join(':'))}` : []),
-    ...(suites.length > 0 && versions.includes('TLSv1.3') ? words`ciphersuites ${value(suites.join(':'))}` : []),
-    ...versionRange(id, versions),
-    ...words`alpn ${value(alpn_protocols.join(','))}`,
+    ...(suites.length > 0 && mayBeNewest ? words`ciphersuites ${value(suites.join(':'))}` : []),
+    ...(versions === null ? [] : versionRange(id, versions)),
+    ...(alpn_protocols === null ? [] : words`alpn ${value(alpn_protocols.join(','))}`),
   ];
 }
-
-type Filled = { [key in keyof TlsSettings]: NonNullable<TlsSettings[key]> };
 
 /** TLS 1.3 has suites of its own, by names like TLS_AES_128_GCM_SHA256, and HAProxy a word of its own for them. */
 const isSuite = (cipher: string): boolean => cipher.startsWith('TLS_') && !cipher.includes('_WITH_');

@@ -4,6 +4,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { RuntimeApi } from '../../amphora/agent/runtime-api.ts';
 import { freePort, makeAddress, TestAmphora, TestQueue, until } from '../support/agent-process.ts';
 import { type Issuer, makeIssuer } from '../support/issuers.ts';
 import { shownTo } from '../support/tls-traffic.ts';
@@ -154,6 +155,15 @@ describe('a configuration', () => {
     expect([answer.status, answer.json]).toMatchObject([400, { error: 'invalid', lines: [{ line: at }] }]);
   });
 
+  test('with a certificate that is larger than a command may be comes into force by a reload', async () => {
+    const [one, two] = [await bundle('one'), await bundle('two')];
+    const large = two + two.slice(0, two.indexOf('-----BEGIN PRIVATE')).repeat(40);
+    await serve(one);
+    await upload(large);
+    expect((await amphora.push(loadBalancer, 2, textOf(large))).json).toMatchObject({ method: 'reload' });
+    await until('the new worker serves', async () => (await shown()) === 'two');
+  });
+
   test('that goes takes its certificates along', async () => {
     await serve(await bundle('one'));
     expect((await amphora.call('DELETE', `/1.0/listeners/${loadBalancer}`)).status).toBe(200);
@@ -205,5 +215,23 @@ describe('an agent that was killed', () => {
     expect(await shown()).toBe('two');
     expect(existsSync(stateOf('slots-next'))).toBe(false);
     expect(contentsServed()).toBe(two);
+  });
+
+  test('after it had told the process, and not the files, has the process told back', async () => {
+    const [one, two] = [await bundle('one'), await bundle('two')];
+    await serve(one);
+    await upload(two);
+    const { workers } = amphora.haproxyPids(loadBalancer);
+    const runtime = new RuntimeApi(`/proc/${amphora.haproxyPids(loadBalancer).master}/cwd/master.sock`);
+    const slot = `/proc/self/cwd/slots/${listener}.default.pem`;
+    await runtime.ask(workers[0]!, `set ssl cert ${slot} <<\n${two}`);
+    await runtime.ask(workers[0]!, `commit ssl cert ${slot}`);
+    expect(await shown()).toBe('two');
+    await restarted(() => writeFileSync(stateOf('haproxy.cfg.new'), textOf(two)));
+    await until('the process is that of the last good files', () => {
+      const now = amphora.haproxyPids(loadBalancer).workers;
+      return now.length > 0 && !now.includes(workers[0]!);
+    });
+    expect(await shown()).toBe('one');
   });
 });

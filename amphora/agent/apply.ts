@@ -8,6 +8,7 @@ import { type Configuration, type ConfigurationStore, filesOf } from './configur
 import { readComplaint, toRejection } from './haproxy-log.ts';
 import { HaproxyFailed, type HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
+import { tellOfUnlogged } from './logs/after-reload.ts';
 import { isSameManifest, readManifest } from './manifest.ts';
 import type { MemberChanger } from './member-changes.ts';
 import { serversStateFor } from './servers-state.ts';
@@ -109,6 +110,7 @@ async function reloadWith(target: Target, candidate: Configuration, from: Outlin
   }
   target.members.forgetDepartures();
   store.commit(candidate);
+  void tellOfUnlogged(haproxy.runtime, from);
   return 'reload';
 }
 

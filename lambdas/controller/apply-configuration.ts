@@ -1,6 +1,6 @@
 // Renders a load balancer and pushes it to amphorae: the heart of Octavia's controller worker, used by the worker for changes and
 // by the flows for new amphorae. What an amphora refuses is put down to the resource that brought it, and left out.
-import type { Tree } from '../domain/tree.ts';
+import { type Tree, treeAsWanted } from '../domain/tree.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
 import { Unrenderable } from '../haproxy/config.ts';
 import type { Certificates } from '../haproxy/files.ts';
@@ -9,6 +9,7 @@ import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { CertificateReader } from './certificates.ts';
+import { loggingOf } from './logging.ts';
 import { blame, Refusals, type Stages, withRefused } from './refusals.ts';
 
 export interface Applied {
@@ -33,7 +34,8 @@ interface Round {
 /** What cannot be told to HAProxy at all, or whose certificates are not there, is refused before an amphora sees it. */
 function rendered(services: Services, round: Round, amphora: AmphoraAddress, refusals: Refusals) {
   const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
-  const options = { amphora_id: amphora.id, hardStopAfterMs, maxConnectionsDefault };
+  const logging = loggingOf(services.config);
+  const options = { amphora_id: amphora.id, hardStopAfterMs, maxConnectionsDefault, logging };
   try {
     return renderConfiguration(round.wished, options, round.certificates);
   } catch (error) {
@@ -92,7 +94,8 @@ export async function applyConfiguration(
 /** The tree after accepted batches were written out. */
 async function readWhole(services: Services, loadBalancerId: string): Promise<Tree | undefined> {
   const tree = await readTree(services.table, loadBalancerId);
-  if (tree === undefined || tree.loadBalancer.intents.length === 0) return tree;
+  if (tree === undefined || tree.loadBalancer.intents.length === 0) return tree && treeAsWanted(tree);
   await writeOutIntents(services, loadBalancerId);
-  return readTree(services.table, loadBalancerId);
+  const written = await readTree(services.table, loadBalancerId);
+  return written && treeAsWanted(written);
 }

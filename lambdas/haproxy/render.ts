@@ -11,8 +11,10 @@ import { type Certificates, filesOf, type PemFile } from './files.ts';
 import { frontend } from './frontend.ts';
 import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
+import { rings } from './logging.ts';
 import { type PrintedConfiguration, print } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
+import { rateTables } from './rate-limit.ts';
 import { endsTls, tlsProcessLines } from './tls.ts';
 
 export interface RenderedConfiguration extends PrintedConfiguration {
@@ -50,14 +52,15 @@ function configurationOf(tree: Tree, options: RenderOptions, certificates: Certi
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
     const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
     for (const one of used) if (one !== undefined) rendered.add(one);
-    return [front, ...backends];
+    return [front, ...rateTables(listener), ...backends];
   });
   const pools = [...rendered].map(({ pool }) => pool).filter((pool) => pool.tls_enabled);
   const { manifest, files } = filesOf(served.filter(endsTls), pools, certificates);
   const hasFiles = manifest.length > 0;
   const named = hasFiles ? [section(null, words`# Files by slot, with the SHA-256 of their contents`, manifest)] : [];
   const more = [...globalCheckLines([...rendered]), ...(hasFiles ? tlsProcessLines : [])];
-  return { configuration: [...named, ...processSections(served, options, more), ...proxies], files };
+  const process = [...processSections(served, options, more), ...rings(loadBalancer, options.logging)];
+  return { configuration: [...named, ...process, ...proxies], files };
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

@@ -39,6 +39,21 @@ export interface ConfigurationRejected {
   lines: { line: number; message: string }[];
 }
 
+/**
+ * A line of the configuration's manifest: in a slot, which is the name of a file under `{{DIRECTORY}}/slots`, lie the contents with
+ * this SHA-256. They are uploaded by `PUT /1.0/loadbalancer/{load_balancer_id}/certificates/{sha256}.pem`, and gone when no
+ * configuration names them.
+ */
+export const manifestLine = /^\s*# file ([0-9a-f-]{36}(?:\.[a-z0-9-]+){1,2}) ([0-9a-f]{64})$/;
+
+/** 409 of a configuration push: nothing changed; to be pushed again once these were uploaded. */
+export interface CertificatesMissing {
+  error: 'certificates_missing';
+  http_code: 409;
+  /** SHA-256 of each. */
+  missing: string[];
+}
+
 /** Body of `POST /1.0/plug/vip/{ip}`: this amphora holds the VIP from now on. 202; 409 when a higher epoch was seen. */
 export interface PlugVip {
   load_balancer_id: string;

@@ -2,12 +2,14 @@
 // reload; or leaves everything as it was.
 import { rmSync, writeFileSync } from 'node:fs';
 import type { ConfigurationApplied } from '../agent-api.ts';
+import type { CertificateChanger } from './certificate-changes.ts';
 import { compare, type MemberChange, type Outline, outline } from './config-diff.ts';
-import type { Configuration, ConfigurationStore } from './configuration.ts';
+import { type Configuration, type ConfigurationStore, filesOf } from './configuration.ts';
 import { readComplaint, toRejection } from './haproxy-log.ts';
 import { HaproxyFailed, type HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { tellOfUnlogged } from './logs/after-reload.ts';
+import { isSameManifest, readManifest } from './manifest.ts';
 import type { MemberChanger } from './member-changes.ts';
 import { serversStateFor } from './servers-state.ts';
 import { settle, settleSessions } from './sessions.ts';
@@ -18,6 +20,7 @@ export interface Target {
   store: ConfigurationStore;
   haproxy: HaproxyProcess;
   members: MemberChanger;
+  certificates: CertificateChanger;
 }
 
 /** @throws ConfigurationRefused when HAProxy does not take it; the last good one is in force then */
@@ -26,16 +29,18 @@ export async function bringIntoForce(
   candidate: Configuration,
 ): Promise<ConfigurationApplied['method']> {
   const { store, haproxy } = target;
-  const isRunning = await haproxy.isRunning();
+  const running = (await haproxy.isRunning()) ? store.current : null;
   const text = store.inForce(candidate);
-  const before = isRunning && store.current !== null ? store.inForce(store.current) : null;
+  const before = running && store.inForce(running);
   await checkNewBinds(text, before);
-  if (before === null) return startWith(target, candidate);
+  if (running === null || before === null) return startWith(target, candidate);
   const current = outline(before);
   const next = outline(text);
   const difference = compare(current, next);
-  if (difference.kind === 'none') return installed(target, candidate, 'none');
-  if (difference.kind === 'members' && (await changeMembers(target, difference.changes))) {
+  const hasSameFiles = isSameManifest(readManifest(running.text), readManifest(candidate.text));
+  if (difference.kind === 'none' && hasSameFiles) return installed(target, candidate, 'none');
+  const changes = difference.kind === 'members' ? difference.changes : [];
+  if (difference.kind !== 'other' && (await changeRunning(target, changes, running, candidate))) {
     return installed(target, candidate, 'runtime');
   }
   return reloadWith(target, candidate, current, next);
@@ -72,14 +77,24 @@ function installed<Method extends ConfigurationApplied['method']>(
 }
 
 /** False when a reload has to do it, which also puts right what was done by halves. */
-async function changeMembers(target: Target, changes: MemberChange[]): Promise<boolean> {
+async function changeRunning(
+  { haproxy, members, certificates }: Target,
+  changes: MemberChange[],
+  current: Configuration,
+  candidate: Configuration,
+): Promise<boolean> {
+  const [from, to] = [readManifest(current.text), readManifest(candidate.text)];
+  const speaksTls = changes.some(({ kind, member }) => kind === 'add' && member.parameters.split(' ').includes('ssl'));
   try {
-    const { worker } = await target.haproxy.runtime.showProcesses();
+    const { worker } = await haproxy.runtime.showProcesses();
     if (worker === null) return false;
-    await target.members.apply(worker, changes);
+    // Members refer to certificates, and no certificate goes before who refers to it.
+    if (speaksTls || !isSameManifest(from, to)) await certificates.apply(worker, filesOf(candidate), from, to);
+    await members.apply(worker, changes);
+    await certificates.forget(worker, from, to);
     return true;
   } catch (error) {
-    log('members are changed by a reload', { reason: textOf(error) });
+    log('changed by a reload instead', { reason: textOf(error) });
     return false;
   }
 }

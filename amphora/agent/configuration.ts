@@ -1,19 +1,11 @@
 // What the agent remembers on disk: the last good configuration, and whether this amphora holds the VIP. The working
 // directory is the agent's directory, so every path here is short and relative.
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { CertificateFiles, stagingDirectory } from './certificate-files.ts';
 import { sections } from './config-diff.ts';
+import { writeDurably } from './durable.ts';
 import { documentsIn } from './lvs/documents.ts';
+import { readManifest } from './manifest.ts';
 import { withoutListeners } from './standby.ts';
 
 export interface Configuration {
@@ -68,13 +60,15 @@ export class ConfigurationStore {
     return this.vip?.load_balancer_id === loadBalancerId;
   }
 
-  /** Writes the text beside the one in force, for `haproxy -c`. */
+  /** Writes text and files beside those in force, for `haproxy -c`. */
   stage(candidate: Configuration): void {
     mkdirSync(candidate.load_balancer_id, { recursive: true, mode: 0o700 });
+    filesOf(candidate).stage(readManifest(candidate.text));
     writeFileSync(stagedFile(candidate), materialise(candidate.text, this.#maxConnections), { mode: 0o600 });
   }
 
   unstage(candidate: Configuration): void {
+    rmSync(stagingDirectory(candidate.load_balancer_id), { recursive: true, force: true });
     rmSync(stagedFile(candidate), { force: true });
     if (this.current === null) rmSync(candidate.load_balancer_id, { recursive: true, force: true });
   }
@@ -86,6 +80,8 @@ export class ConfigurationStore {
 
   /** From here on HAProxy would start with the text, which was staged whole so that all of it was looked at. */
   install(candidate: Configuration): void {
+    // A kill between the two is seen as an interruption.
+    filesOf(candidate).install(readManifest(candidate.text));
     writeFileSync(stagedFile(candidate), this.#materialised(candidate), { mode: 0o600 });
     renameSync(stagedFile(candidate), configurationFile(candidate));
   }
@@ -94,6 +90,7 @@ export class ConfigurationStore {
   commit(candidate: Configuration): void {
     writeDurably(`${candidate.load_balancer_id}/configuration.json`, JSON.stringify(candidate));
     this.current = candidate;
+    filesOf(candidate).prune(readManifest(candidate.text));
   }
 
   /** Puts the last good text back where HAProxy reads it. */
@@ -107,6 +104,7 @@ export class ConfigurationStore {
   wasInterrupted(): boolean {
     if (this.current === null) return false;
     if (existsSync(stagedFile(this.current)) || !existsSync(configurationFile(this.current))) return true;
+    if (!filesOf(this.current).isInstalled(readManifest(this.current.text))) return true;
     const installed = readFileSync(configurationFile(this.current), 'utf8');
     return installed !== this.#materialised(this.current);
   }
@@ -130,19 +128,8 @@ export class ConfigurationStore {
 
 const configurationFile = (of: Configuration) => `${of.load_balancer_id}/haproxy.cfg`;
 const stagedFile = (of: Configuration) => `${of.load_balancer_id}/haproxy.cfg.new`;
+export const filesOf = (of: Configuration) => new CertificateFiles(of.load_balancer_id);
 
 function readJson<T>(file: string): T | null {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as T) : null;
-}
-
-/** The rename is only as durable as what it points to: contents first. */
-function writeDurably(file: string, text: string): void {
-  const descriptor = openSync(`${file}.new`, 'w', 0o600);
-  try {
-    writeFileSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(`${file}.new`, file);
 }

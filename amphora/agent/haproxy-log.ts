@@ -13,7 +13,16 @@ export function readComplaint(output: string): Complaint {
   const alerts = [...output.matchAll(/^\[ALERT\]\s*\(\d+\) : (.*)$/gm)].map((match) => match[1]!);
   const lines = alerts.flatMap((alert) => {
     const named = /\[[^\]:]*haproxy\.cfg(?:\.new)?:(\d+)\]\s*:?\s*(.*)$/.exec(alert);
-    return named ? [{ line: Number(named[1]), message: named[2]! }] : [];
+    if (!named) return [];
+    // Some name the place last: `Proxy 'x': unable to ... at [haproxy.cfg:13].`
+    const [, line, rest = ''] = named;
+    const message = /\w/.test(rest)
+      ? rest
+      : alert
+          .slice(0, named.index)
+          .replace(/^config : /, '')
+          .replace(/ at $/, '');
+    return [{ line: Number(line), message }];
   });
   const message = lines[0]?.message ?? alerts[0]?.replace(/^config : /, '') ?? output.trim().split('\n').at(-1) ?? '';
   return { message, lines: lines.slice(0, maxLines) };

@@ -2,11 +2,14 @@
 // agent that keeps haproxy-<id>.service.
 import type { AgentSettings, ConfigurationApplied } from '../agent-api.ts';
 import { beginToServe, bringIntoForce, type Target } from './apply.ts';
+import { CertificateChanger } from './certificate-changes.ts';
+import { CertificateFiles, stagingDirectory } from './certificate-files.ts';
 import { outline } from './config-diff.ts';
-import { type Configuration, ConfigurationStore, type Vip } from './configuration.ts';
+import { type Configuration, ConfigurationStore, filesOf, type Vip } from './configuration.ts';
 import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { VirtualServers } from './lvs/virtual-servers.ts';
+import { readManifest } from './manifest.ts';
 import { MemberChanger } from './member-changes.ts';
 import { writePeerCertificate } from './peer-certificate.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
@@ -22,6 +25,17 @@ export class Outdated extends Error {
 /** There is no such load balancer on this amphora. */
 export class UnknownLoadBalancer extends Error {
   override readonly name = 'UnknownLoadBalancer';
+}
+
+/** The configuration names contents that were not uploaded, or are gone since. */
+export class FilesMissing extends Error {
+  override readonly name = 'FilesMissing';
+  /** SHA-256 of each. */
+  readonly digests: string[];
+  constructor(digests: string[]) {
+    super(`${digests.length} files are missing`);
+    this.digests = digests;
+  }
 }
 
 export class LoadBalancer {
@@ -53,17 +67,22 @@ export class LoadBalancer {
     return this.#target?.haproxy ?? null;
   }
 
-  /** @throws ConfigurationRefused, Outdated */
+  /** @throws ConfigurationRefused, Outdated, FilesMissing */
   push(candidate: Configuration): Promise<ConfigurationApplied> {
     return this.#inTurn(async () => {
       const { store } = this;
       this.#refuseOther(candidate.load_balancer_id);
       if (store.current && candidate.generation < store.current.generation) throw new Outdated('stale');
-      if (hasPeers(candidate.text)) writePeerCertificate(this.#settings, candidate.load_balancer_id);
+      const missing = filesOf(candidate).missing(readManifest(candidate.text));
+      if (missing.length > 0) throw new FilesMissing(missing);
       store.stage(candidate);
+      const staging = stagingDirectory(candidate.load_balancer_id);
+      if (hasPeers(candidate.text)) {
+        for (const place of [staging, candidate.load_balancer_id]) writePeerCertificate(this.#settings, place);
+      }
       try {
         await this.virtualServers.check(candidate.load_balancer_id, candidate.text);
-        await checkConfiguration(this.#settings.haproxy_path, candidate.load_balancer_id, 'haproxy.cfg.new');
+        await checkConfiguration(this.#settings.haproxy_path, staging, '../haproxy.cfg.new');
         await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
         return { generation: candidate.generation, digest: candidate.digest, method };
@@ -86,6 +105,12 @@ export class LoadBalancer {
       await serving.catch((error) => log('HAProxy does not start', { error: textOf(error) }));
       if (this.#isToRun()) await this.virtualServers.goBack(vip.load_balancer_id, store.current!.text);
     });
+  }
+
+  /** The files of a load balancer that is here, or of one that is to come. @throws Outdated */
+  filesOf(loadBalancerId: string): CertificateFiles {
+    this.#refuseOther(loadBalancerId);
+    return new CertificateFiles(loadBalancerId);
   }
 
   start(loadBalancerId: string): Promise<void> {
@@ -222,7 +247,12 @@ export class LoadBalancer {
       this.#target?.members.forgetDepartures();
       this.#onChange();
     });
-    this.#target = { store: this.store, haproxy, members: new MemberChanger(haproxy.runtime, this.#traffic) };
+    this.#target = {
+      store: this.store,
+      haproxy,
+      members: new MemberChanger(haproxy.runtime, this.#traffic),
+      certificates: new CertificateChanger(haproxy.runtime),
+    };
     return this.#target;
   }
 
@@ -242,8 +272,8 @@ export class LoadBalancer {
   #inTurn<Result>(verb: () => Promise<Result>, notice: 'noticed' | 'unnoticed' = 'noticed'): Promise<Result> {
     const result = this.#last.then(verb);
     this.#last = result.catch((error) => {
-      if (!(error instanceof ConfigurationRefused || error instanceof Outdated))
-        log('failed', { error: textOf(error) });
+      const isExpected = [ConfigurationRefused, Outdated, FilesMissing].some((kind) => error instanceof kind);
+      if (!isExpected) log('failed', { error: textOf(error) });
     });
     if (notice === 'noticed') this.#last = this.#last.then(() => this.#onChange());
     return result;

@@ -2,20 +2,11 @@
 import type { Member, MemberChange, Outline } from './config-diff.ts';
 import { memberKey } from './config-diff.ts';
 import type { RuntimeApi } from './runtime-api.ts';
+import { type Command, tell } from './runtime-commands.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
 
-/** HAProxy did not do as told; only a reload brings the text into force. */
-export class RuntimeRefused extends Error {
-  override readonly name = 'RuntimeRefused';
-}
-
-interface Command {
-  text: string;
-  expects: RegExp;
-}
-
 /** Commands that only change a state are answered with silence. */
-const silently = (text: string): Command => ({ text, expects: /^$/ });
+const silently = (text: string): Command => ({ text, isDone: (answer) => answer === '' });
 
 export class MemberChanger {
   readonly #runtime: RuntimeApi;
@@ -62,12 +53,7 @@ export class MemberChanger {
       ...commandsForCookies(changes),
       ...changes.flatMap((change) => this.#commandsFor(change)),
     ];
-    const answers = await this.#runtime.askAll(
-      worker,
-      commands.map((command) => command.text),
-    );
-    const refused = commands.findIndex((command, index) => !command.expects.test(answers[index]!));
-    if (refused !== -1) throw new RuntimeRefused(`${commands[refused]!.text}: ${answers[refused]}`);
+    await tell(this.#runtime, worker, commands);
     for (const { kind, member } of changes) {
       if (kind === 'remove') this.#departing.set(memberKey(member), member);
       if (kind === 'add') this.#departing.delete(memberKey(member));
@@ -97,7 +83,7 @@ export class MemberChanger {
 
 const commandToAdd = (member: Member): Command => ({
   text: `add server ${memberKey(member)} ${member.parameters} weight ${member.weight}`,
-  expects: /registered/,
+  isDone: (answer) => answer.includes('registered'),
 });
 
 /** HAProxy makes up cookies at its start and when told, for all members of a backend at once: before any of them is in use. */

@@ -1,6 +1,7 @@
 // Octavia's amphora agent REST API 1.0, as a table of routes.
 import { createHash } from 'node:crypto';
 import { type AgentSettings, type ArchiveRight, configurationHeaders, type PlugVip } from '../agent-api.ts';
+import { deleteCertificate, getCertificate, putCertificate } from './certificate-routes.ts';
 import { agentDetails, agentInfo, listListeners } from './details.ts';
 import { type LoadBalancer, UnknownLoadBalancer } from './load-balancer.ts';
 import type { Logs } from './logs/logs.ts';
@@ -33,6 +34,8 @@ type Handler = (agent: Agent, request: AgentRequest) => AgentResponse | Promise<
 const uuid = '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})';
 const ok = { status: 200, body: { message: 'OK' } };
 
+const certificate = new RegExp(`^/1\\.0/loadbalancer/${uuid}/certificates/([0-9a-f]{64})\\.pem$`);
+
 /** First match wins. */
 export const routes: [method: string, path: RegExp, handler: Handler][] = [
   ['GET', /^\/$/, () => ({ status: 200, body: { api_version: '1.0' } })],
@@ -42,6 +45,9 @@ export const routes: [method: string, path: RegExp, handler: Handler][] = [
   ['DELETE', new RegExp(`^/1\\.0/(?:loadbalancer|listeners)/${uuid}$`), deleteLoadBalancer],
   ['PUT', new RegExp(`^/1\\.0/loadbalancer/${uuid}/${uuid}/haproxy$`), putConfiguration],
   ['GET', new RegExp(`^/1\\.0/loadbalancer/${uuid}/haproxy$`), getConfiguration],
+  ['PUT', certificate, putCertificate],
+  ['GET', certificate, getCertificate],
+  ['DELETE', certificate, deleteCertificate],
   ['PUT', new RegExp(`^/1\\.0/loadbalancer/${uuid}/(\\w+)$`), controlLoadBalancer],
   ['PUT', /^\/1\.0\/logs\/([\w-]+)$/, shipLog],
   ['POST', /^\/1\.0\/plug\/vip\/([0-9a-fA-F:.]+)$/, plugVip],

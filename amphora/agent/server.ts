@@ -2,8 +2,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
+import type { CertificatesMissing } from '../agent-api.ts';
 import { HaproxyFailed } from './haproxy-process.ts';
-import { Outdated, UnknownLoadBalancer } from './load-balancer.ts';
+import { FilesMissing, Outdated, UnknownLoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
 import { type Agent, type AgentResponse, failure, routes } from './routes.ts';
 import { isControlPlane, tlsOptions } from './tls.ts';
@@ -54,6 +55,10 @@ function translate(error: unknown): AgentResponse {
   const text = textOf(error);
   if (error instanceof ConfigurationRefused) return { status: 400, body: error.rejection };
   if (error instanceof Outdated) return failure(409, text);
+  if (error instanceof FilesMissing) {
+    const missing = { error: 'certificates_missing', http_code: 409, missing: error.digests } as const;
+    return { status: 409, body: missing satisfies CertificatesMissing };
+  }
   // What may be left of the body is not read, so the connection cannot be used again.
   if (error instanceof BodyTooLarge) return { ...failure(413, text), headers: { connection: 'close' } };
   if (error instanceof SyntaxError) return failure(400, text);

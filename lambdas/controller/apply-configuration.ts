@@ -1,18 +1,18 @@
 // Renders a load balancer and pushes it to amphorae: the heart of Octavia's controller worker, used by the worker for changes and
 // by the flows for new amphorae. What an amphora refuses is put down to the resource that brought it, and left out.
-import type { ConfigurationRejected } from '../../amphora/agent-api.ts';
-import { DriverError } from '../domain/errors.ts';
-import { isPending } from '../domain/statuses.ts';
-import { type ChildRow, childrenOf, type Tree, treeAsWanted } from '../domain/tree.ts';
+import { type Tree, treeAsWanted } from '../domain/tree.ts';
 import { Unrenderable } from '../domain/unrenderable.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
+import type { Certificates } from '../haproxy/files.ts';
 import type { Peer } from '../haproxy/peers.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { renderAmphora } from './amphora-configuration.ts';
+import { CertificateReader } from './certificates.ts';
 import { loggingOf } from './logging.ts';
 import { peersOf } from './peers.ts';
+import { blame, Refusals, type Stages, withRefused } from './refusals.ts';
 
 export interface Applied {
   /** As it was rendered. */
@@ -22,98 +22,49 @@ export interface Applied {
   refused: Map<string, string>;
 }
 
-/** Written itself, and not only beside something else. Without last_good it was in ERROR from the start. */
-const hasOwnChange = ({ provisioning_status, last_good }: ChildRow): boolean =>
-  provisioning_status === 'PENDING_CREATE' ||
-  (provisioning_status === 'PENDING_UPDATE' && (last_good === undefined || Object.keys(last_good).length > 0));
-
-/** The tree with what was refused marked so: it is rendered as it was before, or not at all. */
-function withRefused(tree: Tree, refused: Map<string, string>): Tree {
-  if (refused.size === 0) return tree;
-  const mark = <R extends ChildRow>(rows: R[]): R[] =>
-    rows.map((row) => {
-      if (!refused.has(row.id)) return row;
-      // Whoever is refused as it was before any change has nothing to go back to either.
-      return { ...row, provisioning_status: 'ERROR', last_good: hasOwnChange(row) ? row.last_good : undefined };
-    });
-  return {
-    ...tree,
-    listeners: mark(tree.listeners),
-    pools: mark(tree.pools),
-    healthMonitors: mark(tree.healthMonitors),
-    l7Policies: mark(tree.l7Policies),
-    l7Rules: mark(tree.l7Rules),
-    members: mark(tree.members),
-  };
-}
-
-/**
- * Whom a refusal is put down to: the resources of the lines named; when none is named, everything that is new.
- * @throws DriverError when there is nobody left to blame
- */
-function blame(
-  tree: Tree,
-  origins: (string | null)[],
-  rejection: ConfigurationRejected,
-  refused: Map<string, string>,
-): Map<string, string> {
-  const rows = new Map(childrenOf(tree).map(({ row }) => [row.id, row]));
-  const blamed = new Map<string, string>();
-  for (const { line, message } of rejection.lines) {
-    const id = origins[line - 1];
-    if (id && rows.has(id) && !refused.has(id)) blamed.set(id, message);
-  }
-  // Of a rule that cannot be read HAProxy also says that its policy's line knows no such rule: that is not the policy's fault.
-  for (const [id, message] of blamed) {
-    if ([...blamed.keys()].some((other) => other !== id && message.includes(other))) blamed.delete(id);
-  }
-  if (blamed.size > 0) return blamed;
-  const news = [...rows.values()].filter(
-    (row) => hasOwnChange(row) && isPending(row.provisioning_status) && !refused.has(row.id),
-  );
-  if (news.length === 0) throw new DriverError(`the amphora refuses its configuration: ${rejection.message}`);
-  return new Map(news.map((row) => [row.id, rejection.message]));
-}
-
+/** One try: what is rendered in it for every amphora. */
 interface Round {
+  /** As accepted. */
   tree: Tree;
-  refused: Map<string, string>;
+  /** Without what was refused in earlier rounds. */
+  wished: Tree;
+  certificates: Certificates;
   peers: (amphoraId: string) => Peer[];
+  /** Of those who were; two amphorae may refuse the same in this round. */
+  stages: Stages;
 }
 
-/** What cannot be told at all is refused before an amphora sees it. */
-function rendered(services: Services, { tree, refused, peers }: Round, amphora: AmphoraAddress) {
+/** What cannot be told at all, or whose certificates are not there, is refused before an amphora sees it. */
+function rendered(services: Services, round: Round, amphora: AmphoraAddress, refusals: Refusals) {
   const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
+  const logging = loggingOf(services.config);
+  const peers = round.peers(amphora.id);
+  const options = { amphora_id: amphora.id, peers, hardStopAfterMs, maxConnectionsDefault, logging };
   try {
-    return renderAmphora(withRefused(tree, refused), {
-      amphora_id: amphora.id,
-      peers: peers(amphora.id),
-      hardStopAfterMs,
-      maxConnectionsDefault,
-      logging: loggingOf(services.config),
-    });
+    return renderAmphora(round.wished, options, round.certificates);
   } catch (error) {
+    if (!(error instanceof Unrenderable)) throw error;
     // With nothing behind it, a control plane takes what no HAProxy could be told.
-    if (error instanceof Unrenderable && services.config.amphora_driver === 'noop') return { text: '', origins: [] };
-    if (!(error instanceof Unrenderable) || error.resource_id === null || refused.has(error.resource_id)) throw error;
-    refused.set(error.resource_id, error.message);
+    if (services.config.amphora_driver === 'noop') return { text: '', origins: [], files: [] };
+    if (error.resource_id === null || !refusals.refuse(error.resource_id, error.message, round.stages)) throw error;
     return undefined;
   }
 }
 
 /** @returns false when somebody was refused, so that it has to be rendered again */
-async function push(services: Services, round: Round, amphora: AmphoraAddress): Promise<boolean> {
-  const { tree, refused } = round;
-  const configuration = rendered(services, round, amphora);
+async function push(services: Services, round: Round, amphora: AmphoraAddress, refusals: Refusals): Promise<boolean> {
+  const configuration = rendered(services, round, amphora, refusals);
   if (configuration === undefined) return false;
+  const { tree } = round;
   const { id, generation } = tree.loadBalancer;
+  const { text, origins, files } = configuration;
   try {
-    await services.amphora.pushConfiguration(amphora, { load_balancer_id: id, generation, text: configuration.text });
+    await services.amphora.pushConfiguration(amphora, { load_balancer_id: id, generation, text, files });
     return true;
   } catch (error) {
     if (!(error instanceof ConfigurationRefused)) throw error;
-    for (const [child, reason] of blame(tree, configuration.origins, error.rejection, refused))
-      refused.set(child, reason);
+    const blamed = blame(tree, origins, error.rejection, round.stages);
+    for (const [child, reason] of blamed) refusals.refuse(child, reason, round.stages);
     return false;
   }
 }
@@ -131,14 +82,18 @@ export async function applyConfiguration(
   const tree = await readWhole(services, loadBalancerId);
   if (tree === undefined) return undefined;
   const targets = await amphorae(tree);
-  const refused = new Map<string, string>();
-  const round = { tree, refused, peers: await peersOf(services, tree) };
+  const refusals = new Refusals();
+  const reader = new CertificateReader(services);
+  const peers = await peersOf(services, tree);
   // Each round somebody more is refused, so this ends; amphorae that took an earlier round get the last one too.
   for (let isTaken = false; !isTaken; ) {
-    const taken = await Promise.all(targets.map((amphora) => push(services, round, amphora)));
+    const { stages } = refusals;
+    const wished = withRefused(tree, stages);
+    const round = { tree, wished, stages, peers, certificates: await reader.read(wished) };
+    const taken = await Promise.all(targets.map((amphora) => push(services, round, amphora, refusals)));
     isTaken = taken.every(Boolean);
   }
-  return { tree, generation: tree.loadBalancer.generation, refused };
+  return { tree, generation: tree.loadBalancer.generation, refused: refusals.reasons };
 }
 
 /** The tree after accepted batches were written out. */

@@ -11,7 +11,7 @@ import { connectionsOf, type RenderOptions } from './process.ts';
 import { retryLines } from './retries.ts';
 import { numbersOf } from './source-hash.ts';
 import { tunnelTimeoutLines } from './timeouts.ts';
-import { tlsArguments } from './tls.ts';
+import { memberTls } from './tls.ts';
 
 const algorithms: Record<string, Argument[][]> = {
   ROUND_ROBIN: [words`balance roundrobin`],
@@ -53,12 +53,21 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       ...tunnelTimeoutLines(listener),
     ),
     ...(healthMonitor ? checkLines(healthMonitor, pool) : []),
-    ...members.map((member) => server(member, parts, numbers.get(member.id))),
+    ...members.map((member) => server(listener, member, parts, numbers.get(member.id))),
   ]);
 }
 
+/** What is known of the client's certificate goes along. */
+const proxyV2 = ({ protocol }: ListenerRow): Argument[] =>
+  protocol === 'TERMINATED_HTTPS' ? words`send-proxy-v2-ssl-cn` : words`send-proxy-v2`;
+
 /** Everything on the line, nothing by `default-server`: the agent adds members to a running HAProxy word for word. */
-function server(member: MemberRow, { pool, healthMonitor }: PoolParts, number: number | undefined): Line {
+function server(
+  listener: ListenerRow,
+  member: MemberRow,
+  { pool, healthMonitor }: PoolParts,
+  number: number | undefined,
+): Line {
   return {
     origin: member.id,
     arguments: [
@@ -68,8 +77,8 @@ function server(member: MemberRow, { pool, healthMonitor }: PoolParts, number: n
       ...(healthMonitor && pool.slow_start ? words`slowstart ${pool.slow_start * 1_000}` : []),
       ...(member.connection_limit ? words`maxconn ${member.connection_limit}` : []),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
-      ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),
-      ...tlsArguments(pool),
+      ...(pool.protocol === 'PROXYV2' ? proxyV2(listener) : []),
+      ...memberTls(pool, listener),
       ...(member.backup ? words`backup` : []),
       ...(member.admin_state_up === false ? words`disabled` : []),
     ],

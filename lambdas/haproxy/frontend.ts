@@ -24,16 +24,20 @@ import { metricsLines } from './metrics.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 import { connectionRateLines, requestRateLines } from './rate-limit.ts';
 import { clientTimeoutLines } from './timeouts.ts';
+import { bindTls, tlsLines } from './tls.ts';
 
 export type Mode = 'http' | 'tcp';
 
-const modes: Record<string, Mode> = { HTTP: 'http', HTTPS: 'tcp', TCP: 'tcp', PROMETHEUS: 'http' };
-
-/** Rather no listener than one that serves in the clear what was to be encrypted, or nothing at all. */
-const unserved: Record<string, string> = {
-  TERMINATED_HTTPS:
-    'amphorae do not end TLS: no TERMINATED_HTTPS listener is served, rather than one without encryption',
+const modes: Record<string, Mode> = {
+  HTTP: 'http',
+  TERMINATED_HTTPS: 'http',
+  PROMETHEUS: 'http',
+  HTTPS: 'tcp',
+  TCP: 'tcp',
 };
+
+/** Rather no listener than one that serves nothing at all. */
+const unserved: Record<string, string> = {};
 
 /** @throws Unrenderable for a protocol that amphorae do not serve */
 export function modeOf({ id, protocol }: ListenerRow): Mode {
@@ -85,14 +89,16 @@ export function frontend(
 ): Section {
   const inspectMs = listener.timeout_tcp_inspect ?? 0;
   const mode = modeOf(listener);
+  const tls = bindTls(listener);
   return section(listener.id, words`frontend ${name(listener.id)}`, [
     ...linesOf(
       listener.id,
       words`maxconn ${connectionsOf(listener, options)}`,
-      ...vipAddresses(loadBalancer).map((vip) => words`bind ${address(vip, listener.protocol_port)}`),
+      ...vipAddresses(loadBalancer).map((vip) => [...words`bind ${address(vip, listener.protocol_port)}`, ...tls]),
       modeLine(mode),
       ...admission(listener),
       ...connectionRateLines(listener),
+      ...tlsLines(listener),
       ...(mode === 'http' ? requestLines(listener) : []),
     ),
     ...(mode === 'http' ? l7Lines(listener, policies) : []),

@@ -1,18 +1,13 @@
 // PROMETHEUS listeners: HAProxy's exporter behind a proxy of the agent's, which tells it in Octavia's words. Several amphorae may
 // share a host, so both ends are sockets in their directories where Octavia takes ports of the loopback interface.
 import type { ListenerRow } from '../domain/listener.ts';
-import { offersTls } from '../domain/listener-rules.ts';
-import { type Argument, linesOf, type Section, section, Unrenderable, words } from './config.ts';
+import { type Argument, linesOf, type Section, section, words } from './config.ts';
 
 const isMetrics = ({ protocol }: ListenerRow): boolean => protocol === 'PROMETHEUS';
 
-/**
- * What the user's own listener does with requests; nothing for listeners of other protocols.
- * @throws Unrenderable for one with a certificate: rather none than one that tells in the clear what was to be encrypted
- */
+/** What the user's own listener does with requests; nothing for listeners of other protocols. */
 export function metricsLines(listener: ListenerRow): Argument[][] {
   if (!isMetrics(listener)) return [];
-  if (offersTls(listener)) throw new Unrenderable(listener.id, 'amphorae do not end TLS on PROMETHEUS listeners');
   return [
     words`http-request deny deny_status 404 unless { path /metrics }`,
     words`default_backend prometheus-exporter-internal`,

@@ -2,14 +2,14 @@
 import { ipAddress } from '../domain/attribute-types.ts';
 import { type Argument, type Configuration, type Line, Unrenderable } from './config.ts';
 
-export interface RenderedConfiguration {
+export interface PrintedConfiguration {
   text: string;
   /** Of each line of the text, the id of the resource it came from. */
   origins: (string | null)[];
 }
 
 /** @throws Unrenderable naming the resource whose text cannot be printed */
-export function print(configuration: Configuration): RenderedConfiguration {
+export function print(configuration: Configuration): PrintedConfiguration {
   const lines: string[] = [];
   const origins: (string | null)[] = [];
   const add = (line: Line, indent: string) => {

@@ -6,29 +6,44 @@ import { type ListenerRow, portClass } from '../domain/listener.ts';
 import { byAge, type PoolParts, partsById } from '../domain/pool-parts.ts';
 import { desiredTree, type Tree } from '../domain/tree.ts';
 import { backend } from './backend.ts';
-import type { Configuration } from './config.ts';
+import { type Configuration, section, words } from './config.ts';
+import { type Certificates, filesOf, type PemFile } from './files.ts';
 import { frontend } from './frontend.ts';
 import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
 import { rings } from './logging.ts';
 import { metricsSections } from './metrics.ts';
 import { peersSections } from './peers.ts';
-import { print, type RenderedConfiguration } from './print.ts';
+import { type PrintedConfiguration, print } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
 import { rateTables } from './rate-limit.ts';
+import { endsTls, tlsProcessLines } from './tls.ts';
 
-/** @throws Unrenderable naming the resource that HAProxy cannot be told */
-export function renderConfiguration(tree: Tree, options: RenderOptions): RenderedConfiguration {
-  return print(configurationOf(tree, options));
+export interface RenderedConfiguration extends PrintedConfiguration {
+  /** Contents of the files that the text names. */
+  files: PemFile[];
 }
 
-function configurationOf(tree: Tree, options: RenderOptions): Configuration {
+/**
+ * @param certificates of the listeners and pools that `referencesOf` names
+ * @throws Unrenderable naming the resource that HAProxy cannot be told
+ */
+export function renderConfiguration(
+  tree: Tree,
+  options: RenderOptions,
+  certificates: Certificates = new Map(),
+): RenderedConfiguration {
+  const { configuration, files } = configurationOf(tree, options, certificates);
+  return { ...print(configuration), files };
+}
+
+function configurationOf(tree: Tree, options: RenderOptions, certificates: Certificates) {
   const { loadBalancer, listeners, l7Policies, l7Rules, ...below } = desiredTree(tree);
   const isUp = loadBalancer.admin_state_up !== false;
   const served = isUp ? listeners.filter(isServed).sort(byAge) : [];
   const parts = partsById(below);
   const rendered = new Set<PoolParts>();
-  const proxies = served.flatMap((listener) => {
+  const proxies: Configuration = served.flatMap((listener) => {
     const byDefault = parts.get(listener.default_pool_id ?? '');
     const policies = policiesOf(listener, l7Policies, l7Rules, parts);
     const used = new Set([
@@ -42,14 +57,14 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     return [front, ...rateTables(listener), ...backends.map((one) => backend(listener, one, options))];
   });
   const used = [...rendered];
+  const pools = used.map(({ pool }) => pool).filter((pool) => pool.tls_enabled);
+  const { manifest, files } = filesOf(served.filter(endsTls), pools, certificates);
+  const hasFiles = manifest.length > 0;
+  const named = hasFiles ? [section(null, words`# Files by slot, with the SHA-256 of their contents`, manifest)] : [];
   const peers = peersSections(loadBalancer, used, options);
-  return [
-    ...processSections(served, options, [...globalCheckLines(used), ...peers.global]),
-    ...rings(loadBalancer, options.logging),
-    ...peers.sections,
-    ...proxies,
-    ...metricsSections(served),
-  ];
+  const more = [...globalCheckLines(used), ...peers.global, ...(hasFiles ? tlsProcessLines : [])];
+  const process = [...processSections(served, options, more), ...rings(loadBalancer, options.logging)];
+  return { configuration: [...named, ...process, ...peers.sections, ...proxies, ...metricsSections(served)], files };
 }
 
 /** Datagrams and SCTP are passed on by the kernel. */

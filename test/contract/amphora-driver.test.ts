@@ -75,6 +75,25 @@ describe.each(Object.entries(implementations))('amphora driver: %s', (_name, mak
     expect(await driver.getInfo(amphora)).toMatchObject({ generation: 3, digest: sha256(text()) });
   });
 
+  it('pushes a configuration with the files it names, another with some of them, and one without', async () => {
+    const named = (file: string, contents: string) => `# file ${lb}.${file} ${sha256(contents)}\n`;
+    const files = ['one', 'two'].map((contents) => ({ digest: sha256(contents), contents }));
+    const both = named('ca', 'one') + named('crl', 'two') + text();
+    const one = named('ca', 'one') + text();
+    for (const [generation, text] of [
+      [1, both],
+      [2, one],
+      [3, both],
+    ] as const) {
+      const configuration = { load_balancer_id: lb, generation, text, files };
+      expect(await driver.pushConfiguration(amphora, configuration)).toMatchObject({
+        generation,
+        digest: sha256(text),
+      });
+    }
+    expect(await push(4, text())).toMatchObject({ generation: 4 });
+  });
+
   it('plugs the VIP, twice too', async () => {
     await driver.postVipPlug(amphora, lb, '127.0.0.1', 1);
     await driver.postVipPlug(amphora, lb, '127.0.0.1', 1);
@@ -144,6 +163,43 @@ describe('amphora driver over HTTPS', () => {
     await expect(push()).rejects.toThrow(StaleConfiguration);
     agent.answer = { status: 409, body: { error: 'this amphora serves another load balancer' } };
     await expect(push()).rejects.toThrow(DriverError);
+  });
+
+  describe('with files', () => {
+    const files = ['one', 'two'].map((contents) => ({ digest: sha256(contents), contents }));
+    const missing = (...digests: string[]) => ({
+      status: 409,
+      body: { error: 'certificates_missing', http_code: 409, missing: digests },
+    });
+    const taken = { status: 202, body: { generation: 7, digest: sha256('text'), method: 'runtime' } };
+    const pushFiles = () =>
+      driver.pushConfiguration(amphora, { load_balancer_id: lb, generation: 7, text: 'text', files });
+    const asked = () => agent.heard.map(({ method, path }) => `${method} ${path.split('/').at(-1)}`);
+
+    it('sends none that the agent has: one request', async () => {
+      agent.answer = taken;
+      await pushFiles();
+      expect(asked()).toEqual(['PUT haproxy']);
+    });
+
+    it('sends exactly those that are missing, and pushes again', async () => {
+      const answers = [missing(sha256('two')), { status: 200, body: {} }, taken];
+      agent.answers = answers;
+      expect(await pushFiles()).toEqual(taken.body);
+      expect(asked()).toEqual(['PUT haproxy', `PUT ${sha256('two')}.pem`, 'PUT haproxy']);
+      expect(agent.heard[1]).toMatchObject({ path: expect.stringContaining(`/loadbalancer/${lb}/`), body: 'two' });
+    });
+
+    it('gives up on an agent that is never satisfied', async () => {
+      agent.answer = missing();
+      await expect(pushFiles()).rejects.toThrow(/certificates_missing/);
+      expect(asked()).toEqual(['PUT haproxy', 'PUT haproxy', 'PUT haproxy']);
+    });
+
+    it('fails when the agent asks for what the configuration does not have', async () => {
+      agent.answer = missing(sha256('three'));
+      await expect(pushFiles()).rejects.toThrow(DriverError);
+    });
   });
 
   it('ends quietly when the agent knows of a higher epoch', async () => {

@@ -20,6 +20,8 @@ export interface AmphoraDouble {
   heard: Heard[];
   /** What it does; `reset` ends the connection, `reset kept` only one that was used before. */
   answer: { status: number; body: unknown } | 'hang' | 'reset' | 'reset kept';
+  /** Given first, one each. */
+  answers: { status: number; body: unknown }[];
   connections: number;
   close(): Promise<void>;
 }
@@ -37,6 +39,7 @@ export async function startAmphoraDouble(authority: CertificateAuthority, amphor
     port: 0,
     heard: [],
     answer: { status: 200, body: {} },
+    answers: [],
     connections: 0,
     async close() {
       server.closeAllConnections();
@@ -51,7 +54,7 @@ export async function startAmphoraDouble(authority: CertificateAuthority, amphor
     double.heard.push(await hear(incoming));
     const isKept = used.has(incoming.socket);
     used.add(incoming.socket);
-    const { answer } = double;
+    const answer = double.answers.shift() ?? double.answer;
     if (answer === 'reset' || (answer === 'reset kept' && isKept)) incoming.socket.destroy();
     else if (answer === 'reset kept') response.end('{}');
     else if (answer !== 'hang') response.writeHead(answer.status).end(JSON.stringify(answer.body));

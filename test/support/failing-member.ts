@@ -39,7 +39,9 @@ export class FailingMember implements AsyncDisposable {
     await this.#end();
     const unavailable: RequestListener = (_request, response) => void response.writeHead(503).end();
     if (this.#failure === 'answers 503') await this.#become(createHttpServer(unavailable));
-    if (this.#failure === 'speaks no TLS') await this.#become(createServer((socket) => void socket.end('hello\r\n')));
+    // Read to its end, or it would never count as closed.
+    if (this.#failure === 'speaks no TLS')
+      await this.#become(createServer((socket) => void socket.resume().end('hello\r\n')));
   }
 
   async recover(): Promise<void> {

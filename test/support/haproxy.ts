@@ -1,12 +1,13 @@
 // The real HAProxy, for tests of what is rendered for it.
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { manifestLine } from '../../amphora/agent-api.ts';
 
 /** What `haproxy -c` says of one text. */
 export interface Verdict {
@@ -26,6 +27,16 @@ export class HaproxyDirectory implements Disposable {
 
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true });
+  }
+
+  /** As the agent does it: each slot of the text's manifest with its contents. */
+  layOut(text: string, files: readonly { digest: string; contents: string }[]): void {
+    mkdirSync(join(this.path, 'slots'), { recursive: true });
+    const contents = new Map(files.map((file) => [file.digest, file.contents]));
+    for (const line of text.split('\n')) {
+      const [, slot, digest] = manifestLine.exec(line) ?? [];
+      if (slot !== undefined) writeFileSync(join(this.path, 'slots', slot), contents.get(digest!)!);
+    }
   }
 
   /** As the agent does it: placeholders filled in. */

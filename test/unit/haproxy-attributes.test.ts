@@ -87,9 +87,17 @@ test('is the same text whatever order headers were given in', () => {
 describe('what amphorae do not do is refused, and put down to', () => {
   const certificate = 'https://keys.example/v1/containers/1';
   test.for<[string, string, Tree]>([
-    ['a TERMINATED_HTTPS listener', idOf('listener'), served({ protocol: 'TERMINATED_HTTPS' })],
-    ['a pool with a certificate', idOf('pool'), served({}, { tls_enabled: true, tls_container_ref: certificate })],
-    ['a pool with an authority', idOf('pool'), served({}, { tls_enabled: true, ca_tls_container_ref: certificate })],
+    ['a TERMINATED_HTTPS listener without a certificate', idOf('listener'), served({ protocol: 'TERMINATED_HTTPS' })],
+    [
+      'a pool whose certificate was not read',
+      idOf('pool'),
+      served({}, { tls_enabled: true, tls_container_ref: certificate }),
+    ],
+    [
+      'a pool whose authority was not read',
+      idOf('pool'),
+      served({}, { tls_enabled: true, ca_tls_container_ref: certificate }),
+    ],
     ['a cookie that HAProxy cannot name', idOf('pool'), persisting({ type: 'APP_COOKIE', cookie_name: "a'b" })],
     ['a CIDR that is none', idOf('listener'), served({ allowed_cidrs: ['-f /etc/passwd'] })],
   ])('%s', ([, resource_id, tree]) => {

@@ -1,6 +1,7 @@
 // `?dry_run=true` on a write, beyond Octavia: the write is judged as it would be (body, policy, quota, conflicts), nothing is
 // changed, and the answer is what it would have been with the difference it would make to HAProxy's configuration.
 import { renderAmphora } from '../../controller/amphora-configuration.ts';
+import { CertificateReader } from '../../controller/certificates.ts';
 import { loggingOf } from '../../controller/logging.ts';
 import type { Tree } from '../../domain/tree.ts';
 import { Unrenderable } from '../../domain/unrenderable.ts';
@@ -14,24 +15,24 @@ import type { ApiRequest, ApiResponse, RouteHandler } from '../../runtime/http/r
 import type { Services } from '../../runtime/services.ts';
 import { lineDiff } from './line-diff.ts';
 
-function rendered(tree: Tree | undefined, { config }: Services): string {
+async function rendered(tree: Tree | undefined, { config }: Services, reader: CertificateReader): Promise<string> {
   if (tree === undefined || tree.loadBalancer.provisioning_status === 'PENDING_DELETE') return '';
-  return renderAmphora(tree, {
+  const options = {
     amphora_id: tree.loadBalancer.amphora_ids[0] ?? 'amphora',
     hardStopAfterMs: config.hard_stop_after_ms,
     maxConnectionsDefault: config.connections_default,
     logging: loggingOf(config),
-  }).text;
+  };
+  return renderAmphora(tree, options, await reader.read(tree)).text;
 }
 
 /** What amphorae would be told that they are not told now, and what HAProxy cannot be told at all. */
 async function effectOn(loadBalancerId: string, services: Services, trial: TrialTable) {
   const [before, after] = [await readTree(services.table, loadBalancerId), await readTree(trial, loadBalancerId)];
+  const reader = new CertificateReader(services);
   try {
-    return {
-      load_balancer_id: loadBalancerId,
-      haproxy_diff: lineDiff(rendered(before, services), rendered(after, services)),
-    };
+    const [old, wished] = [await rendered(before, services, reader), await rendered(after, services, reader)];
+    return { load_balancer_id: loadBalancerId, haproxy_diff: lineDiff(old, wished) };
   } catch (error) {
     if (!(error instanceof Unrenderable)) throw error;
     return { load_balancer_id: loadBalancerId, haproxy_diff: null, refused: error.message };

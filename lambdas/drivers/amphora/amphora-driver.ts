@@ -16,6 +16,8 @@ export interface Configuration {
   generation: number;
   /** haproxy.cfg */
   text: string;
+  /** What the text's manifest names, by the SHA-256 of it; an amphora is sent those it does not have. */
+  files?: readonly { digest: string; contents: string }[];
 }
 
 /** The agent found the configuration wrong; the last good one is in force. */

@@ -7,6 +7,7 @@ import {
   type AgentInfo,
   type ArchiveRight,
   agentPort,
+  type CertificatesMissing,
   type ConfigurationApplied,
   type ConfigurationRejected,
   configurationHeaders,
@@ -40,6 +41,7 @@ interface Connections {
 }
 
 const idleTimeoutMs = 30_000;
+const pushTriesMax = 3;
 
 export class HttpsAmphoraDriver implements AmphoraDriver {
   readonly #options: HttpsAmphoraOptions;
@@ -54,17 +56,34 @@ export class HttpsAmphoraDriver implements AmphoraDriver {
     return success<AgentInfo>(amphora, answer);
   }
 
+  /** One request, unless the amphora says that it lacks files. */
   async pushConfiguration(amphora: AmphoraAddress, configuration: Configuration): Promise<ConfigurationApplied> {
+    for (let tries = 1; ; tries += 1) {
+      const answer = await this.#push(amphora, configuration);
+      // What was uploaded may be gone again: another push came between that does not name it.
+      if (!isMissing(answer.body) || tries === pushTriesMax) return applied(amphora, answer);
+      await this.#upload(amphora, configuration, answer.body.missing);
+    }
+  }
+
+  /** @throws DriverError for a file that the configuration does not have */
+  async #upload(amphora: AmphoraAddress, { load_balancer_id, files = [] }: Configuration, digests: string[]) {
+    const contents = new Map(files.map((file) => [file.digest, file.contents]));
+    for (const digest of digests) {
+      const body = contents.get(digest);
+      if (body === undefined) throw new DriverError(`amphora ${amphora.id} asks for ${digest}, which nobody has`);
+      const path = `/1.0/loadbalancer/${load_balancer_id}/certificates/${digest}.pem`;
+      success(amphora, await this.#ask(amphora, 'PUT', path, body, { 'content-type': 'application/x-pem-file' }));
+    }
+  }
+
+  #push(amphora: AmphoraAddress, configuration: Configuration): Promise<Answer> {
     const path = `/1.0/loadbalancer/${amphora.id}/${configuration.load_balancer_id}/haproxy`;
-    const answer = await this.#ask(amphora, 'PUT', path, configuration.text, {
+    return this.#ask(amphora, 'PUT', path, configuration.text, {
       'content-type': 'text/plain',
       [configurationHeaders.generation]: String(configuration.generation),
       [configurationHeaders.digest]: sha256(configuration.text),
     });
-    if (answer.status === 400 && isRejection(answer.body)) throw new ConfigurationRefused(answer.body);
-    if (answer.status === 409 && isStale(answer.body))
-      throw new StaleConfiguration(`amphora ${amphora.id} has a newer configuration`);
-    return success<ConfigurationApplied>(amphora, answer);
   }
 
   async postVipPlug(amphora: AmphoraAddress, loadBalancerId: string, vipAddress: string, epoch: number): Promise<void> {
@@ -130,6 +149,16 @@ function success<T>(amphora: AmphoraAddress, { status, body }: Answer): T {
     isTransient: status >= 500,
   });
 }
+
+function applied(amphora: AmphoraAddress, answer: Answer): ConfigurationApplied {
+  const { status, body } = answer;
+  if (status === 400 && isRejection(body)) throw new ConfigurationRefused(body);
+  if (status === 409 && isStale(body)) throw new StaleConfiguration(`amphora ${amphora.id} has a newer configuration`);
+  return success<ConfigurationApplied>(amphora, answer);
+}
+
+const isMissing = (body: unknown): body is CertificatesMissing =>
+  (body as Partial<CertificatesMissing> | null)?.error === 'certificates_missing';
 
 const isRejection = (body: unknown): body is ConfigurationRejected =>
   typeof body === 'object' && body !== null && 'message' in body && 'lines' in body;

@@ -1,0 +1,45 @@
+// Secrets of a running service, put straight into its table: certificates with their keys, authorities and revocation lists.
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LocalCertificates } from '../../lambdas/drivers/certificates/local-certificates.ts';
+import { aesSealer } from '../../lambdas/drivers/certificates/sealer.ts';
+import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
+import type { Issued } from './issuers.ts';
+import type { LocalService } from './local-service.ts';
+
+const origin = 'https://keys.example/key-manager/v1';
+
+export class ServiceSecrets implements AsyncDisposable {
+  readonly #table: SqliteTable;
+  readonly #manager: LocalCertificates;
+  readonly #projectId: string;
+
+  constructor(service: LocalService) {
+    const { key } = JSON.parse(readFileSync(join(service.state, 'sealing-key.json'), 'utf8'));
+    this.#table = new SqliteTable({ path: join(service.state, 'table.sqlite') });
+    this.#manager = new LocalCertificates({ table: this.#table, sealer: aesSealer(Buffer.from(key, 'base64')) });
+    this.#projectId = String((service.ready as unknown as { project_id: string }).project_id);
+  }
+
+  /** @returns its reference @param id of a secret that is there, for another payload */
+  async keep(payload: string, id: string = randomUUID()): Promise<string> {
+    await this.#manager.putSecret(id, this.#projectId, payload);
+    return `${origin}/secrets/${id}`;
+  }
+
+  /** Certificate and key in one secret. */
+  keepCertificate({ certificate, private_key }: Issued, id?: string): Promise<string> {
+    return this.keep(`${certificate}\n${private_key}`, id);
+  }
+
+  /** Nobody can read it from now on. */
+  async lose(reference: string): Promise<void> {
+    const id = reference.split('/').at(-1)!;
+    await this.#table.transact([{ kind: 'delete', key: { pk: `SECRET#${id}`, sk: 'KEY-MANAGER' } }]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#table.close();
+  }
+}

@@ -4,6 +4,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LocalCertificates } from '../../lambdas/drivers/certificates/local-certificates.ts';
 import { aesSealer } from '../../lambdas/drivers/certificates/sealer.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
+import * as bundled from '../support/pkcs12-bundles.ts';
 import {
   containerRef,
   keepCertificate,
@@ -13,6 +14,7 @@ import {
   type UserAuthority,
 } from '../support/user-certificates.ts';
 
+const { bundles, unreadableBundles } = bundled;
 let one: UserAuthority;
 let other: UserAuthority;
 beforeAll(async () => {
@@ -48,6 +50,18 @@ describe.each(Object.entries(implementations))('certificate manager: %s', (_name
     const served = await manager.get(secretRef(1), 'p');
     expect(served.certificate).toBe(one.certificate.trim());
     expect(served.intermediates).toEqual([other.certificate.trim()]);
+  });
+
+  it.each(Object.entries(bundles))('reads a PKCS#12 bundle %s', async (_how, base64) => {
+    await manager.putSecret(secretRef(1).slice(-36), 'p', Buffer.from(base64, 'base64'));
+    const served = await manager.get(secretRef(1), 'p');
+    expect(served.certificate.trim()).toBe(bundled.certificate);
+    expect(served.intermediates.map((one) => one.trim())).toEqual([bundled.intermediate]);
+  });
+
+  it.each(Object.entries(unreadableBundles))('does not read a PKCS#12 bundle %s', async (_how, base64) => {
+    await manager.putSecret(secretRef(1).slice(-36), 'p', Buffer.from(base64, 'base64'));
+    await expect(manager.get(secretRef(1), 'p')).rejects.toEqual(unreadable(secretRef(1)));
   });
 
   it('takes the passphrase off a key', async () => {

@@ -33,6 +33,20 @@ export const privateKey = [
   '-----END PRIVATE KEY-----',
 ].join('\n');
 
+/** Another of the same key, whose time is over, with its key. */
+export const expired = [
+  '-----BEGIN CERTIFICATE-----',
+  'MIIBITCByAIUJHpE4a32qZbJW7HR5y18WnoIeoowCgYIKoZIzj0EAwIwDTELMAkG',
+  'A1UEAwwCY2EwHhcNMjYxMTIxMDMzMzUyWhcNMjYxMTIwMDMzMzUyWjAaMRgwFgYD',
+  'VQQDDA93d3cuZXhhbXBsZS5jb20wWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASa',
+  '7qU5aeXQ5ub7CF1Efjnm1M9CaZaN2RJBVHnevql6L5sC5dVfIXcy/SVAgCaHkoFs',
+  'ecczK0yBTDu9NPuVR3WpMAoGCCqGSM49BAMCA0gAMEUCIQD9G+YJgr8vkvD1WyaN',
+  'EDJ79BUtrC8247XLeu/gVIviRAIgJxW1YZm4wOh+WU+2Z4c8GyP9/Kax9WcpB4u1',
+  'QnC5dow=',
+  '-----END CERTIFICATE-----',
+  privateKey,
+].join('\n');
+
 /** By how they are written. */
 export const bundles = {
   'of OpenSSL 3: AES-256 by PBES2':

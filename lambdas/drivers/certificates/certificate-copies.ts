@@ -1,0 +1,89 @@
+// Copies of the certificates that listeners and pools refer to, sealed in the table: made when a reference is accepted and whenever
+// what it leads to has changed. Functions inside the VPC reach nothing but the table, and what was once read goes on being served
+// while its own place is away.
+import { createHash } from 'node:crypto';
+import type { Key, Table } from '../table/table.ts';
+import {
+  type CertificateManager,
+  CertificateUnreadable,
+  type ServedCertificate,
+  type TrustedAuthority,
+} from './certificate-manager.ts';
+import type { Sealer } from './sealer.ts';
+
+/** What is read at once: a certificate, or an authority with its revocation list. */
+export type CopiedReference =
+  | { kind: 'certificate'; project_id: string; reference: string }
+  | { kind: 'authority'; project_id: string; reference: string; revocation_reference: string | null };
+
+const hashed = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** One for each project, as who may read a reference depends on it. */
+export const copyIdOf = (one: CopiedReference): string =>
+  hashed(
+    JSON.stringify([
+      one.kind,
+      one.project_id,
+      one.reference,
+      one.kind === 'authority' ? one.revocation_reference : null,
+    ]),
+  );
+
+export const copyKey = (copyId: string): Key => ({ pk: `CERTIFICATE-COPY#${copyId}`, sk: 'COPY' });
+const purposeOf = (copyId: string): string => `certificate-copy:${copyId}`;
+
+export interface Copy {
+  /** The same for the same contents; what it is made of has hundreds of random bits, or is public. */
+  digest: string;
+  sealed_copy: string;
+}
+
+/**
+ * A payload has 64 kB at most, its PEM and an authority's two make less than 180 kB, and sealing adds a third: below the 400 KB of
+ * an item.
+ */
+export function copyOf(copyId: string, contents: ServedCertificate | TrustedAuthority, sealer: Sealer): Copy {
+  const text = JSON.stringify(contents);
+  return { digest: hashed(text), sealed_copy: sealer.seal(text, purposeOf(copyId)) };
+}
+
+export interface CertificateCopiesOptions {
+  table: Table;
+  sealer: Sealer;
+  /** Asked when there is no copy; null where it cannot be reached. */
+  source: CertificateManager | null;
+}
+
+export class CertificateCopies implements CertificateManager {
+  readonly #options: CertificateCopiesOptions;
+
+  constructor(options: CertificateCopiesOptions) {
+    this.#options = options;
+  }
+
+  async get(reference: string, project_id: string): Promise<ServedCertificate> {
+    const copy = await this.#copy<ServedCertificate>({ kind: 'certificate', project_id, reference });
+    return copy ?? this.#source([reference]).get(reference, project_id);
+  }
+
+  async getAuthority(
+    reference: string,
+    revocation_reference: string | null,
+    project_id: string,
+  ): Promise<TrustedAuthority> {
+    const copy = await this.#copy<TrustedAuthority>({ kind: 'authority', project_id, reference, revocation_reference });
+    const references = [reference, ...(revocation_reference === null ? [] : [revocation_reference])];
+    return copy ?? this.#source(references).getAuthority(reference, revocation_reference, project_id);
+  }
+
+  #source(references: string[]): CertificateManager {
+    if (this.#options.source === null) throw new CertificateUnreadable(references);
+    return this.#options.source;
+  }
+
+  async #copy<T>(one: CopiedReference): Promise<T | undefined> {
+    const id = copyIdOf(one);
+    const item = await this.#options.table.get(copyKey(id));
+    return item && (JSON.parse(this.#options.sealer.open(String(item['sealed_copy']), purposeOf(id))) as T);
+  }
+}

@@ -10,6 +10,8 @@ export interface FunctionSpec {
   table: 'none' | 'read' | 'write';
   /** Seals or opens what lies sealed in the table. */
   seals?: true;
+  /** Reads certificates of users where they keep them, Secrets Manager included. */
+  readsSecrets?: true;
   /** Has certificates made, or shows the control plane's own. */
   certifies?: true;
   sends?: readonly QueueName[];
@@ -39,6 +41,7 @@ export const functions = {
     ...apiTimeout,
     table: 'write',
     seals: true,
+    readsSecrets: true,
     sends: toTheWorker,
     publishes: true,
   },
@@ -125,6 +128,8 @@ export const functions = {
     ...small,
     timeoutSeconds: 300,
     table: 'write',
+    seals: true,
+    readsSecrets: true,
     sends: toTheWorker,
     publishes: true,
     starts: ['build-amphora'],

@@ -2,6 +2,7 @@
 // what it leads to has changed. Functions inside the VPC reach nothing but the table, and what was once read goes on being served
 // while its own place is away.
 import { createHash } from 'node:crypto';
+import type { CertificateReference } from '../../domain/certificate-references.ts';
 import type { Key, Table } from '../table/table.ts';
 import {
   type CertificateManager,
@@ -11,15 +12,10 @@ import {
 } from './certificate-manager.ts';
 import type { Sealer } from './sealer.ts';
 
-/** What is read at once: a certificate, or an authority with its revocation list. */
-export type CopiedReference =
-  | { kind: 'certificate'; project_id: string; reference: string }
-  | { kind: 'authority'; project_id: string; reference: string; revocation_reference: string | null };
-
 const hashed = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** One for each project, as who may read a reference depends on it. */
-export const copyIdOf = (one: CopiedReference): string =>
+export const copyIdOf = (one: CertificateReference): string =>
   hashed(
     JSON.stringify([
       one.kind,
@@ -81,7 +77,7 @@ export class CertificateCopies implements CertificateManager {
     return this.#options.source;
   }
 
-  async #copy<T>(one: CopiedReference): Promise<T | undefined> {
+  async #copy<T>(one: CertificateReference): Promise<T | undefined> {
     const id = copyIdOf(one);
     const item = await this.#options.table.get(copyKey(id));
     return item && (JSON.parse(this.#options.sealer.open(String(item['sealed_copy']), purposeOf(id))) as T);

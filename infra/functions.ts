@@ -47,6 +47,7 @@ export const functions = {
   },
   identity: { entry: 'identity/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read' },
+  'key-manager': { entry: 'key-manager/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   authorizer: { entry: 'authorizer/lambda.ts', ...fast, timeoutSeconds: 10, table: 'read', seals: true },
   'worker-apply': {
     entry: 'worker/lambda-apply.ts',

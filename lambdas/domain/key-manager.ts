@@ -33,8 +33,6 @@ export interface SecretRow extends Kept {
   expiration: string | null;
   /** null until there is a payload. */
   content_type: string | null;
-  /** Base64 of the payload, sealed for `payloadPurpose`. */
-  sealed_payload: string | null;
   consumers: SecretConsumer[];
 }
 
@@ -60,6 +58,14 @@ export const keyManagerKey = (kind: KeyManagerKind, id: string) => ({
   pk: `${kind === 'secrets' ? 'SECRET' : 'CONTAINER'}#${id}`,
   sk: 'KEY-MANAGER',
 });
+
+/** A payload lies beside its secret, so that lists do not read it: base64, sealed for `payloadPurpose`. */
+export interface PayloadRow {
+  project_id: string;
+  sealed_payload: string;
+}
+
+export const payloadKey = (id: string) => ({ pk: `SECRET#${id}`, sk: 'PAYLOAD' });
 
 /** What a payload is sealed for: it opens under no other id. */
 export const payloadPurpose = (id: string): string => `secret:${id}`;

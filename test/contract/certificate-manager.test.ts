@@ -217,14 +217,14 @@ describe('certificates of the key manager', () => {
     await keepSecret(manager, 1, 'p', text);
     const [key, otherKey] = [1, 2].map((number) => ({
       pk: `SECRET#${secretRef(number).slice(-36)}`,
-      sk: 'KEY-MANAGER',
+      sk: 'PAYLOAD',
     }));
     const item = (await table.get(key!))!;
     expect(item).toMatchObject({ project_id: 'p' });
     for (const form of [text, Buffer.from(text).toString('base64')]) expect(JSON.stringify(item)).not.toContain(form);
     const stranger = new LocalCertificates({ table, sealer: aesSealer(Buffer.alloc(32, 2)) });
     await expect(stranger.readSecret(secretRef(1), 'p')).rejects.toThrow();
-    await table.transact([{ kind: 'put', item: { ...item, ...otherKey!, id: secretRef(2).slice(-36) } }]);
+    await table.transact([{ kind: 'put', item: { ...item, ...otherKey! } }]);
     await expect(manager.readSecret(secretRef(2), 'p')).rejects.toThrow();
     expect(String(await manager.readSecret(secretRef(1), 'p'))).toBe(text);
   });

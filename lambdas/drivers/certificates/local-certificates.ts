@@ -3,11 +3,12 @@ import {
   type ContainerRow,
   type KeyManagerKind,
   keyManagerKey,
+  type PayloadRow,
+  payloadKey,
   payloadPurpose,
   placeOf,
-  type SecretRow,
 } from '../../domain/key-manager.ts';
-import type { Table } from '../table/table.ts';
+import type { Key, Table } from '../table/table.ts';
 import {
   type CertificateManager,
   CertificateUnreadable,
@@ -38,6 +39,8 @@ function idOf(reference: string, kind: KeyManagerKind): string {
   return found.id;
 }
 
+const keyOf = (reference: string): Key => keyManagerKey('containers', idOf(reference, 'containers'));
+
 export class LocalCertificates implements CertificateManager, SecretStore {
   readonly #table: Table;
   readonly #sealer: Sealer;
@@ -50,8 +53,7 @@ export class LocalCertificates implements CertificateManager, SecretStore {
   /** Keeps a payload for a project, of what the certificate manager reads and no more. */
   async putSecret(id: string, projectId: string, payload: string | Buffer): Promise<void> {
     const sealed_payload = this.#sealer.seal(Buffer.from(payload).toString('base64'), payloadPurpose(id));
-    const item = { ...keyManagerKey('secrets', id), id, project_id: projectId, sealed_payload };
-    await this.#table.transact([{ kind: 'put', item }]);
+    await this.#table.transact([{ kind: 'put', item: { ...payloadKey(id), project_id: projectId, sealed_payload } }]);
   }
 
   /** Names secrets that belong together. @param secrets references */
@@ -76,13 +78,12 @@ export class LocalCertificates implements CertificateManager, SecretStore {
 
   async readSecret(reference: string, projectId: string): Promise<Buffer> {
     const id = idOf(reference, 'secrets');
-    const { sealed_payload } = await this.#owned<SecretRow>('secrets', id, projectId);
-    if (sealed_payload === null) throw new Error(`secret ${id} has no payload`);
+    const { sealed_payload } = await this.#owned<PayloadRow>(payloadKey(id), projectId);
     return Buffer.from(this.#sealer.open(sealed_payload, payloadPurpose(id)), 'base64');
   }
 
   async #fromContainer(reference: string, projectId: string): Promise<ServedCertificate> {
-    const container = await this.#owned<ContainerRow>('containers', idOf(reference, 'containers'), projectId);
+    const container = await this.#owned<ContainerRow>(keyOf(reference), projectId);
     if (container.type !== 'certificate') throw new Error(`a container of type ${container.type} is no certificate`);
     const references = new Map(container.secret_refs.map(({ name, secret_ref }) => [name, secret_ref]));
     const read = async (name: string): Promise<string | undefined> => {
@@ -99,9 +100,9 @@ export class LocalCertificates implements CertificateManager, SecretStore {
     return (await this.readSecret(reference, projectId)).toString('utf8');
   }
 
-  async #owned<R>(kind: KeyManagerKind, id: string, projectId: string): Promise<R> {
-    const item = await this.#table.get(keyManagerKey(kind, id));
-    if (item?.['project_id'] !== projectId) throw new Error(`${kind}/${id} is not there for project ${projectId}`);
+  async #owned<R>(key: Key, projectId: string): Promise<R> {
+    const item = await this.#table.get(key);
+    if (item?.['project_id'] !== projectId) throw new Error(`${key.pk} is not there for project ${projectId}`);
     return item as unknown as R;
   }
 }

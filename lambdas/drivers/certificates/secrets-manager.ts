@@ -6,7 +6,6 @@ import {
   ResourceNotFoundException,
   type SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import * as z from 'zod';
 import { DriverError } from '../../domain/errors.ts';
 import {
   type CertificateManager,
@@ -24,12 +23,21 @@ export const projectTag = 'octavia:project';
 const arn = /^arn:aws[\w-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$/;
 export const isSecretArn = (reference: string): boolean => arn.test(reference);
 
-const jsonForm = z.object({
-  certificate: z.string(),
-  private_key: z.string(),
-  private_key_passphrase: z.string().optional(),
-  intermediates: z.union([z.string(), z.array(z.string()).transform((list) => list.join('\n'))]).optional(),
-});
+/** @throws TypeError for what has another form. By hand: zod's objects would add a twentieth to what the API loads. */
+function fromJson(text: string): ServedCertificate {
+  const given = JSON.parse(text) as Record<string, unknown>;
+  const textOf = (name: string): string | undefined => {
+    const value = given[name] ?? undefined;
+    const joined = Array.isArray(value) && name === 'intermediates' ? value.join('\n') : value;
+    if (joined === undefined || typeof joined === 'string') return joined;
+    throw new TypeError(`${name} is no text`);
+  };
+  const [certificate, private_key] = [textOf('certificate'), textOf('private_key')];
+  if (certificate === undefined || private_key === undefined)
+    throw new TypeError('certificate or private_key is missing');
+  const private_key_passphrase = textOf('private_key_passphrase');
+  return readParts({ certificate, private_key, private_key_passphrase, intermediates: textOf('intermediates') });
+}
 
 /** Errors that say something of the secret; any other says something of the service, and that asking later may help. */
 const refusals = [
@@ -51,7 +59,7 @@ export class SecretsManagerCertificates implements CertificateManager, SecretSto
     try {
       const payload = await this.readSecret(reference, projectId);
       const isJson = payload.toString('utf8', 0, 64).trimStart().startsWith('{');
-      return isJson ? readParts(jsonForm.parse(JSON.parse(payload.toString('utf8')))) : readPayload(payload);
+      return isJson ? fromJson(payload.toString('utf8')) : readPayload(payload);
     } catch (cause) {
       if (cause instanceof DriverError) throw cause;
       throw new CertificateUnreadable([reference], { cause });

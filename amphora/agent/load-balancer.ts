@@ -7,6 +7,7 @@ import { type Configuration, ConfigurationStore, type Vip } from './configuratio
 import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { MemberChanger } from './member-changes.ts';
+import { PingTrial, writePingCheck } from './ping-check.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
 
 /** Somebody with newer knowledge, or another load balancer, was here before. */
@@ -23,6 +24,7 @@ export class LoadBalancer {
   readonly store: ConfigurationStore;
   readonly #settings: AgentSettings;
   readonly #onChange: () => void;
+  readonly #pings = new PingTrial();
   #target: Target | null = null;
   /** Told to stop by the control plane, until told to start. */
   #isStopped = false;
@@ -34,6 +36,7 @@ export class LoadBalancer {
     this.#settings = settings;
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
+    writePingCheck();
   }
 
   /** The HAProxy of the moment; null before there is a configuration. */
@@ -50,6 +53,7 @@ export class LoadBalancer {
       store.stage(candidate);
       try {
         await checkConfiguration(this.#settings.haproxy_path, candidate.load_balancer_id, 'haproxy.cfg.new');
+        await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
         return { generation: candidate.generation, digest: candidate.digest, method };
       } catch (error) {

@@ -55,7 +55,7 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       words`timeout connect ${listener.timeout_member_connect ?? 5_000}`,
       words`timeout server ${listener.timeout_member_data ?? 50_000}`,
     ),
-    ...(healthMonitor ? checkLines(healthMonitor) : []),
+    ...(healthMonitor ? checkLines(healthMonitor, pool) : []),
     ...members.map((member) => server(member, parts, mode)),
   ]);
 }
@@ -66,7 +66,7 @@ function server(member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mod
     origin: member.id,
     arguments: [
       ...words`server ${name(member.id)} ${address(member.address, member.protocol_port)} weight ${member.weight ?? 1}`,
-      ...(healthMonitor ? checkArguments(healthMonitor, member) : []),
+      ...(healthMonitor ? checkArguments(healthMonitor, member, pool) : []),
       ...persistenceArguments(pool, member, mode),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
       ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),

@@ -103,6 +103,18 @@ export const condemnOperation = (store: Store, id: string): Operation => ({
   when: { exists: true, equals: { status: 'ERROR' } },
 });
 
+/** The standby becomes the one with the VIP and the other the standby, at once: a pair never has two of a kind. */
+export async function swapRoles(store: Store, promotedId: string, demotedId: string): Promise<void> {
+  const updated_at = timestamp(store.clock.now());
+  const become = (id: string, role: AmphoraRow['role']): Operation => ({
+    kind: 'update',
+    key: amphoraKey(id),
+    set: { role, updated_at },
+    when: { exists: true },
+  });
+  await store.table.transact([become(promotedId, 'MASTER'), become(demotedId, 'BACKUP')]);
+}
+
 const counterNames = ['bytes_in', 'bytes_out', 'total_connections', 'request_errors'];
 const isCounter = (name: string): boolean => counterNames.some((counter) => name.startsWith(`${counter}#`));
 

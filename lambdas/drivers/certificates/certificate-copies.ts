@@ -35,8 +35,8 @@ export interface Copy {
 }
 
 /**
- * A payload has 64 kB at most, its PEM and an authority's two make less than 180 kB, and sealing adds a third: below the 400 KB of
- * an item.
+ * A payload has 64 kB at most; the three of a container (certificate, key, intermediates) make 260 kB when they are sealed, of the
+ * 400 KB an item may have.
  */
 export function copyOf(copyId: string, contents: ServedCertificate | TrustedAuthority, sealer: Sealer): Copy {
   const text = JSON.stringify(contents);

@@ -10,6 +10,7 @@ import type { Bench, Row } from './bench.ts';
 import { benches as dataPlane } from './data-plane.ts';
 import { benches as footprint } from './footprint.ts';
 import { benches as heartbeats } from './heartbeats.ts';
+import { benches as logging } from './logging.ts';
 import { machineShape } from './machine.ts';
 import { header, isMet, machineLines, ratio, rowLine } from './print.ts';
 import { benches as provisioning } from './provisioning.ts';
@@ -32,7 +33,7 @@ const bundles: Bench = {
 };
 
 function chosen(): Bench[] {
-  const all = [...api, ...provisioning, ...heartbeats, ...footprint, ...dataPlane, bundles];
+  const all = [...api, ...provisioning, ...heartbeats, ...footprint, ...dataPlane, ...logging, bundles];
   const unknown = positionals.filter((name) => !all.some((bench) => bench.name === name));
   if (unknown.length === 0)
     return positionals.length === 0 ? all : all.filter(({ name }) => positionals.includes(name));

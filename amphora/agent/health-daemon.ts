@@ -6,6 +6,7 @@ import { type Outline, outline } from './config-diff.ts';
 import type { HeartbeatQueue } from './heartbeat-queue.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
+import type { Logs } from './logs/logs.ts';
 import { newsIn, readStates, readStatistics, type StatRow, TrafficLedger } from './statistics.ts';
 
 const longestWatchMs = 250;
@@ -20,6 +21,7 @@ export class HealthDaemon {
   #lastTime = 0;
   readonly #loadBalancer: LoadBalancer;
   readonly #queue: HeartbeatQueue;
+  readonly #logs: Logs | null;
   readonly #boot = randomUUID();
   readonly #ledger: TrafficLedger;
   #saved = '';
@@ -32,8 +34,9 @@ export class HealthDaemon {
   #soon: NodeJS.Timeout | null = null;
   #hasFailed = false;
 
-  constructor(settings: AgentSettings, loadBalancer: LoadBalancer, queue: HeartbeatQueue) {
+  constructor(settings: AgentSettings, loadBalancer: LoadBalancer, queue: HeartbeatQueue, logs: Logs | null) {
     this.#settings = settings;
+    this.#logs = logs;
     this.#loadBalancer = loadBalancer;
     this.#queue = queue;
     // Counters of an HAProxy that outlived the last agent were partly reported by it.
@@ -138,6 +141,7 @@ export class HealthDaemon {
       digest: current?.digest ?? null,
       listeners,
       pools: this.#states.pools,
+      ...this.#logs?.report(Date.now()),
     };
   }
 

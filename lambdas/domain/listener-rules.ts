@@ -4,6 +4,7 @@ import { type DeploymentRules, disabled, invalidOption, spelledList } from './de
 import { ApiError, invalid } from './errors.ts';
 import { versionOf } from './ip-addresses.ts';
 import type { ListenerAttributes, ListenerRow, ListenerUpdate } from './listener.ts';
+import { checkListenerExtensions } from './listener-extensions.ts';
 import type { LoadBalancerRow } from './load-balancer.ts';
 import { checkTls, withTlsDefaults } from './tls.ts';
 
@@ -99,6 +100,7 @@ function checkAll(one: Judged): void {
   checkInsertHeaders(one);
   checkServerCertificates(one);
   checkClientCertificates(one);
+  checkListenerExtensions(one);
 }
 
 /** Judges a new listener and fills in what only TLS has. @throws ApiError 400 */
@@ -150,6 +152,11 @@ export function checkAllowedCidrs(cidrs: readonly string[], loadBalancer: Vips):
   if (cidrs.length > 0 && loadBalancer.vip_sg_ids.length > 0) {
     throw invalid('Allowed CIDRs are not allowed when using custom VIP Security Groups.');
   }
+  checkFamilies(cidrs, loadBalancer);
+}
+
+/** @throws ApiError 400 for a CIDR nobody could come from */
+export function checkFamilies(cidrs: readonly string[], loadBalancer: Vips): void {
   const vips = vipAddresses(loadBalancer);
   const stranger = cidrs.find((cidr) => !vips.some((vip) => versionOf(vip) === versionOf(cidr)));
   if (stranger === undefined) return;

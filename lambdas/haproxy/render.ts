@@ -10,8 +10,10 @@ import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
 import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
+import { rings } from './logging.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
+import { rateTables } from './rate-limit.ts';
 
 /** @throws Unrenderable naming the resource that HAProxy cannot be told */
 export function renderConfiguration(tree: Tree, options: RenderOptions): RenderedConfiguration {
@@ -35,9 +37,13 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
     const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
     for (const one of used) if (one !== undefined) rendered.add(one);
-    return [front, ...backends];
+    return [front, ...rateTables(listener), ...backends];
   });
-  return [...processSections(served, options, globalCheckLines([...rendered])), ...proxies];
+  return [
+    ...processSections(served, options, globalCheckLines([...rendered])),
+    ...rings(loadBalancer, options.logging),
+    ...proxies,
+  ];
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

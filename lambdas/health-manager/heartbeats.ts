@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { announceOperatingStatuses } from '../controller/announce.ts';
-import { requestApplyAgain } from '../controller/requests.ts';
+import { requestApplyAgain, requestRights } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import { operatingStatusChanges } from '../domain/operating-status.ts';
@@ -69,9 +69,19 @@ async function takeIn(
     },
     counted: countedBy(fresh),
   });
+  if (isTaken) await takeInLogs(services, amphora.id, fresh);
   if (!isTaken || amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
   const digest = statusDigest(newest);
   if (health?.rolled_up !== digest) await rollUp(services, amphora, newest, digest);
+}
+
+/** Rights are given by a function that reaches amphorae; this one does not. */
+async function takeInLogs(services: Services, amphora_id: string, heartbeats: Heartbeat[]): Promise<void> {
+  const dropped = heartbeats.reduce((sum, { logs }) => sum + (logs?.dropped ?? 0), 0);
+  if (dropped > 0) services.logger.warn('lines of logs were dropped', { amphora_id, dropped });
+  const archives = heartbeats.flatMap(({ logs }) => logs?.archives ?? []);
+  if (archives.length === 0 || services.config.objects_driver === 'noop') return;
+  await requestRights(services, { amphora_id, archives }, sequenceOf(newestOf(heartbeats)!));
 }
 
 /** Statuses that differ from the ones rolled up before, or that were judged while something was PENDING. */

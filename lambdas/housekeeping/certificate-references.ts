@@ -148,9 +148,12 @@ function dueOf(use: CertificateUse, known: Copies, now: Copies): Due {
   return { use, digests, isChanged };
 }
 
-/** Whoever holds it, or changes it just now, may have read what was there before: the next round looks again. */
+/**
+ * Whoever holds it, or changes it just now, may have read what was there before: the next round looks again. And one in ERROR is for
+ * its user to bring back: a write of ours would set its creation or failover going, which nobody asked for.
+ */
 const isBusy = ({ loadBalancer: { provisioning_status, lease } }: Skeleton, now: number): boolean =>
-  (provisioning_status !== 'ACTIVE' && provisioning_status !== 'ERROR') || (lease !== null && lease.until > now);
+  provisioning_status !== 'ACTIVE' || (lease !== null && lease.until > now);
 
 /** @returns whether something was asked for */
 async function applyTo(services: Services, loadBalancerId: string, due: Due[]): Promise<boolean> {

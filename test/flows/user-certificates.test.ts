@@ -8,7 +8,8 @@ import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 import type { Table } from '../../lambdas/drivers/table/table.ts';
 import { lookAfterCertificates } from '../../lambdas/housekeeping/certificate-references.ts';
 import { readCertificateReferences } from '../../lambdas/repositories/certificate-references.ts';
-import { commitApplied, commitDeleted } from '../../lambdas/repositories/commits.ts';
+import { commitApplied } from '../../lambdas/repositories/commits.ts';
+import { commitDeleted } from '../../lambdas/repositories/erasures.ts';
 import { loadBalancerKey, partitionOf } from '../../lambdas/repositories/keys.ts';
 import { readChild, readLoadBalancer, readTree } from '../../lambdas/repositories/trees.ts';
 import { InProcessApi, projectId } from '../support/in-process-api.ts';
@@ -234,6 +235,18 @@ describe('a listener in ERROR', () => {
     await commitApplied(api.services, tree, outcome, { operation_timeout_ms: 1 });
     expect(await statusOf(listener)).toBe('ACTIVE');
     expect(await round()).toEqual(nothing);
+  });
+
+  it('is left alone while its load balancer is in ERROR, which would be built or failed over by a write', async () => {
+    const listener = await broken();
+    await keepCertificate(source, 1, projectId, one);
+    const set = { provisioning_status: 'ERROR', failed: 'failover' };
+    await table.transact([{ kind: 'update', key: loadBalancerKey(loadBalancer['id']), set }]);
+    expect((await round()).sent).toEqual([]);
+    expect((await readLoadBalancer(table, loadBalancer['id']))?.operation).toBeNull();
+    await api.settle(loadBalancer);
+    await setStatus(listener, 'ERROR');
+    expect((await round()).sent).toHaveLength(1);
   });
 
   it('that the amphorae refuse for another reason is not tried again and again', async () => {

@@ -13,6 +13,8 @@ backend p1:l1
   server m3 10.0.0.3:80
 backend prometheus-exporter-internal
   server x 127.0.0.1:1
+backend request-rate.l1
+  stick-table type binary len 20 size 100k
 `);
 
 interface Cells {
@@ -49,6 +51,7 @@ describe('states', () => {
   test('leave out what the configuration does not have: internal proxies and members on their way out', () => {
     const rows = statistics(
       row('stats', 'FRONTEND', {}),
+      row('request-rate.l1', 'BACKEND', {}),
       row('prometheus-exporter-internal', 'BACKEND', {}),
       row('p1:l1', 'removed', { status: 'MAINT' }),
     );

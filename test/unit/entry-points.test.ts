@@ -23,6 +23,7 @@ import { computeHandler } from '../../lambdas/tasks/compute.ts';
 import { lifecycleHandler } from '../../lambdas/tasks/lifecycle.ts';
 import { networkHandler } from '../../lambdas/tasks/network.ts';
 import { applyConfigurationHandler } from '../../lambdas/worker/apply-configuration.ts';
+import { grantArchivesHandler } from '../../lambdas/worker/grant-archives.ts';
 import { relayOutboxHandler } from '../../lambdas/worker/relay-outbox.ts';
 import { startOperationHandler } from '../../lambdas/worker/start-operation.ts';
 import { aLoadBalancer } from '../support/builders.ts';
@@ -43,6 +44,7 @@ const handlers: Record<string, AnyHandler> = {
   'key-manager': keyManagerHandler,
   authorizer: authorizerHandler,
   'worker-apply': applyConfigurationHandler,
+  'worker-archives': grantArchivesHandler,
   'worker-start': startOperationHandler,
   'worker-relay': relayOutboxHandler,
   'tasks-lifecycle': lifecycleHandler,
@@ -140,6 +142,14 @@ describe('sample events', () => {
     await haveLoadBalancer();
     expect(await run('worker-apply')).toEqual({ batchItemFailures: [] });
     expect(services.queue.sent).toMatchObject([{ queue: 'operations' }]);
+  });
+
+  it('worker-archives gives the right to put the archive among the logs of the project', async () => {
+    await haveLoadBalancer();
+    await haveAmphora({ load_balancer_id: loadBalancerId, status: 'ALLOCATED' });
+    expect(await run('worker-archives')).toEqual({ batchItemFailures: [] });
+    const key = `tenant/${projectId}/${loadBalancerId}/2026/03/10/20260310T120000Z-${amphoraId}-c0ffee01.log.gz`;
+    expect(services.objects.granted).toMatchObject([{ key, bytes: 4096 }]);
   });
 
   it('worker-start starts the flow the load balancer waits for', async () => {

@@ -1,55 +1,27 @@
 // The built-in key manager, as Barbican's clients ask it.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { keyManagerHandler, routes } from '../../lambdas/key-manager/handler.ts';
-import type { Caller } from '../../lambdas/runtime/http/request.ts';
-import { type Answer, answerOf, httpEvent, origin } from '../support/http.ts';
-import { InProcessApi, projectId } from '../support/in-process-api.ts';
+import { routes } from '../../lambdas/key-manager/handler.ts';
+import { type Answer, origin } from '../support/http.ts';
+import type { InProcessApi } from '../support/in-process-api.ts';
+import { fault, KeyManagerApi, note, stranger } from '../support/key-manager-api.ts';
 import * as bundled from '../support/pkcs12-bundles.ts';
 
 const bundle = Object.values(bundled.bundles)[0]!;
-const whoever = (roles: string[], project_id: string | null = projectId, user_id = 'a-user') => ({
-  ...{ roles, user_id },
-  ...(project_id === null ? {} : { project_id }),
-});
-const member = whoever(['member', 'reader']);
-const stranger = whoever(['admin', 'member', 'reader'], 'b'.repeat(32), 'a-stranger');
-
-let api: InProcessApi;
-beforeEach(() => {
-  api = new InProcessApi();
-});
-
-interface Asked {
-  caller?: Partial<Caller> | null;
-  headers?: Record<string, string>;
-}
-
-async function ask(method: string, path: string, body?: unknown, { caller = member, headers = {} }: Asked = {}) {
-  const whole = path.startsWith(origin) ? path : `/key-manager${path}`;
-  const event = httpEvent({ method, path: whole, body, headers, ...(caller === null ? {} : { caller }) });
-  const result = await keyManagerHandler(api.services)(event, {} as never);
-  if (result.isBase64Encoded)
-    return { ...answerOf({ ...result, body: '' }), body: Buffer.from(result.body!, 'base64') };
-  return answerOf(result);
-}
-
 const tls = {
   name: 'tls',
   payload: bundle,
   payload_content_type: 'application/octet-stream',
   payload_content_encoding: 'base64',
 };
-const note = { name: 'note', payload: 'a text', payload_content_type: 'text/plain', secret_type: 'passphrase' };
 
-async function stored(secret: object, asked?: Asked): Promise<string> {
-  const { status, body, headers } = await ask('POST', '/v1/secrets', secret, asked);
-  expect(status).toBe(201);
-  expect(headers['location']).toBe(body.secret_ref);
-  return body.secret_ref;
-}
-const contained = async (container: object): Promise<string> =>
-  (await ask('POST', '/v1/containers', container)).body.container_ref;
-const fault = (code: number, description: unknown) => ({ status: code, body: { code, description } });
+let api: InProcessApi;
+let ask: KeyManagerApi['ask'];
+let stored: KeyManagerApi['stored'];
+let contained: KeyManagerApi['contained'];
+beforeEach(() => {
+  const keyManager = new KeyManagerApi();
+  ({ octavia: api, ask, stored, contained } = keyManager);
+});
 
 describe('versions', () => {
   it('are told to anybody, with microversions to who knows of them', async () => {
@@ -270,58 +242,6 @@ describe('consumers', () => {
     expect((await ask('GET', container)).body).toMatchObject({ total: 1, consumers: [client] });
     expect((await ask('DELETE', container, client)).body.consumers).toEqual([]);
     expect((await ask('POST', container, {})).status).toBe(400);
-  });
-});
-
-describe('who may', () => {
-  const as = (roles: string[], user = 'another') => ({ caller: whoever(roles, projectId, user) });
-
-  it('keep secrets is a member or creator; to audit is to see no payload', async () => {
-    const reference = await stored(note);
-    for (const roles of [['member'], ['creator'], ['admin']])
-      expect([roles, (await ask('POST', '/v1/secrets', note, as(roles))).status]).toEqual([roles, 201]);
-    for (const roles of [['reader'], ['audit'], ['observer'], []]) {
-      const text = 'Secret creation attempt not allowed - please review your user/project privileges';
-      expect(await ask('POST', '/v1/secrets', note, as(roles))).toMatchObject(fault(403, text));
-      expect((await ask('DELETE', reference, undefined, as(roles))).status).toBe(403);
-    }
-    expect((await ask('GET', reference, undefined, as(['audit']))).status).toBe(200);
-    expect((await ask('GET', `${reference}/payload`, undefined, as(['audit']))).status).toBe(403);
-    expect((await ask('GET', `${reference}/payload`, undefined, as(['observer']))).status).toBe(200);
-    expect((await ask('GET', reference, undefined, as([]))).status).toBe(403);
-  });
-
-  it('ask is nobody of another project, an administrator neither', async () => {
-    const [secret, container] = [await stored(note), await contained({ type: 'generic' })];
-    for (const route of Object.keys(routes).filter((one) => one.includes('{id}'))) {
-      const [method, path] = route.split(' ') as [string, string];
-      const reference = path.includes('/secrets') ? secret : container;
-      const body = method === 'GET' ? undefined : { read: {}, service: 's', resource_type: 't', resource_id: 'i' };
-      const asked = path.replace('/key-manager', '').replace('{id}', reference.slice(-36));
-      expect([route, (await ask(method, asked, body, { caller: stranger })).status]).toEqual([route, 403]);
-    }
-    expect((await ask('POST', '/v1/secrets', note, { caller: whoever(['member'], null) })).status).toBe(403);
-  });
-
-  it.each(['secrets', 'containers'])('read %s is for their ACL to say as well', async (kind) => {
-    const reference = kind === 'secrets' ? await stored(note) : await contained({ type: 'generic' });
-    const acl = `${reference}/acl`;
-    const mayRead = async (caller: Partial<Caller>) =>
-      (await ask('GET', reference, undefined, { caller })).status === 200;
-    expect((await ask('GET', acl)).body).toEqual({ read: { 'project-access': true } });
-    expect(await mayRead(stranger)).toBe(false);
-    expect((await ask('PUT', acl, { read: { users: ['a-stranger'] } })).body).toEqual({ acl_ref: acl });
-    expect(await mayRead(stranger)).toBe(true);
-    expect((await ask('DELETE', reference, undefined, { caller: stranger })).status).toBe(403);
-    await ask('PATCH', acl, { read: { 'project-access': false } });
-    expect((await ask('GET', acl)).body.read).toMatchObject({ users: ['a-stranger'], 'project-access': false });
-    expect(await mayRead(as(['member']).caller)).toBe(false);
-    expect(await mayRead(member)).toBe(true);
-    await ask('POST', acl, { read: {} });
-    expect(await mayRead(stranger)).toBe(false);
-    expect((await ask('PUT', acl, { write: {} })).status).toBe(400);
-    expect(await ask('DELETE', acl)).toMatchObject({ status: 200, body: undefined });
-    expect((await ask('GET', acl)).body).toEqual({ read: { 'project-access': true } });
   });
 });
 

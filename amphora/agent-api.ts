@@ -47,7 +47,7 @@ export interface AgentInfo {
 }
 
 export interface ListenerStatistics {
-  /** Bytes to clients / from clients, new connections and request errors since the last heartbeat that was sent. */
+  /** Bytes to clients / from clients, connections and request errors since this amphora began: the newest report says it all. */
   tx: number;
   rx: number;
   totconns: number;
@@ -55,6 +55,11 @@ export interface ListenerStatistics {
   /** Open connections now. */
   conns: number;
 }
+
+/** Bytes from clients, bytes to clients, connections, errors since this amphora began; open connections now. */
+export type MemberCounts = [rx: number, tx: number, totconns: number, ereq: number, conns: number];
+/** By member id. A page is always sent whole: who is not on it any more is gone. */
+export type MemberPage = Record<string, MemberCounts>;
 
 /** A log that is closed and waits for the right to be put into the store of objects. */
 export interface LogArchive {
@@ -102,6 +107,8 @@ export interface Heartbeat {
   listeners: Record<string, { status: 'OPEN' | 'FULL'; stats: ListenerStatistics }>;
   /** Keys are backend names: `<pool id>:<listener id>`. */
   pools: Record<string, { status: 'UP' | 'DOWN'; members: Record<string, string> }>;
+  /** Pages of the statistics of members that have news, by number; left out when there are none. */
+  member_pages?: Record<string, MemberPage>;
   /** Archives that wait for a right, some of the oldest; and lines lost since the last that told. Absent when there is nothing. */
   logs?: { archives: LogArchive[]; dropped: number };
 }

@@ -8,6 +8,7 @@ import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { MemberChanger } from './member-changes.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
+import type { TrafficMeter } from './traffic-meter.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
 
 /** Somebody with newer knowledge, or another load balancer, was here before. */
@@ -23,6 +24,7 @@ export class UnknownLoadBalancer extends Error {
 export class LoadBalancer {
   readonly store: ConfigurationStore;
   readonly #settings: AgentSettings;
+  readonly #traffic: TrafficMeter;
   readonly #onChange: () => void;
   readonly #pings = new PingTrial();
   #target: Target | null = null;
@@ -32,8 +34,9 @@ export class LoadBalancer {
   #recovery: Promise<void> = Promise.resolve();
 
   /** `onChange` is called whenever HAProxy may show something new. */
-  constructor(settings: AgentSettings, onChange: () => void) {
+  constructor(settings: AgentSettings, traffic: TrafficMeter, onChange: () => void) {
     this.#settings = settings;
+    this.#traffic = traffic;
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
     writePingCheck();
@@ -89,6 +92,7 @@ export class LoadBalancer {
     return this.#inTurn(async () => {
       this.#requireKnown(loadBalancerId);
       this.#isStopped = true;
+      if (this.haproxy?.pid) await this.#traffic.lookLast(this.haproxy.runtime);
       await this.#target?.haproxy.stop();
     });
   }
@@ -141,6 +145,7 @@ export class LoadBalancer {
   /** Ends HAProxy with the agent. Waits for no turn: a reload under way may take long. */
   async shutDown(): Promise<void> {
     await this.#recovery.catch(() => {});
+    if (this.haproxy?.pid) await this.#traffic.lookLast(this.haproxy.runtime);
     await this.#target?.haproxy.retire();
   }
 
@@ -161,11 +166,11 @@ export class LoadBalancer {
 
   #targetFor(loadBalancerId: string): Target {
     if (this.#target) return this.#target;
-    const haproxy = new HaproxyProcess(this.#settings.haproxy_path, loadBalancerId, () => {
+    const haproxy = new HaproxyProcess(this.#settings.haproxy_path, loadBalancerId, this.#traffic, () => {
       this.#target?.members.forgetDepartures();
       this.#onChange();
     });
-    this.#target = { store: this.store, haproxy, members: new MemberChanger(haproxy.runtime) };
+    this.#target = { store: this.store, haproxy, members: new MemberChanger(haproxy.runtime, this.#traffic) };
     return this.#target;
   }
 

@@ -9,22 +9,25 @@ import { HeartbeatQueue } from './heartbeat-queue.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { copyLogTo, log, textOf } from './log.ts';
 import { Logs } from './logs/logs.ts';
+import { serveMetrics } from './metrics-proxy.ts';
 import { createAgentServer } from './server.ts';
 import { readSettings } from './settings.ts';
+import { TrafficMeter } from './traffic-meter.ts';
 
 function main(settings: AgentSettings): void {
   mkdirSync(settings.directory, { recursive: true, mode: 0o700 });
   // Unix sockets have short paths only: everything is addressed from here.
   process.chdir(settings.directory);
+  const traffic = new TrafficMeter();
   const logs = settings.logs ? new Logs(settings.amphora_id, settings.logs) : null;
   copyLogTo((line) => logs?.say(line));
   const attend = () => logs?.attend(loadBalancer.store.current?.load_balancer_id ?? null);
-  const loadBalancer = new LoadBalancer(settings, () => {
+  const loadBalancer = new LoadBalancer(settings, traffic, () => {
     attend();
     health.reportSoon();
   });
   attend();
-  const health = new HealthDaemon(settings, loadBalancer, new HeartbeatQueue(settings), logs);
+  const health = new HealthDaemon(settings, loadBalancer, traffic, new HeartbeatQueue(settings), logs);
   let version: Promise<string> | null = null;
   const haproxyVersion = () => {
     version ??= readHaproxyVersion(settings.haproxy_path);
@@ -42,6 +45,7 @@ function main(settings: AgentSettings): void {
     const { address, port } = server.address() as AddressInfo;
     log('listening', { amphora_id: settings.amphora_id, address, port });
     health.start();
+    serveMetrics(loadBalancer);
   });
 }
 

@@ -17,7 +17,8 @@ import { asWanted, newRow } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { Claim, TreeChange } from '../repositories/changes.ts';
 import { addressKey } from '../repositories/keys.ts';
-import { readChild, readMembers } from '../repositories/trees.ts';
+import { readMemberStatistics } from '../repositories/member-statistics.ts';
+import { readChild, readLoadBalancer, readMembers } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { asBoolean, listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
@@ -123,6 +124,14 @@ const show = async (request: ApiRequest): Promise<ApiResponse> => ({
   status: 200,
   body: { member: withFields(request, memberResponse(await found(request))) },
 });
+
+/** Beyond Octavia, which counts by listener. */
+async function statistics(request: ApiRequest): Promise<ApiResponse> {
+  const { id, load_balancer_id } = await found(request);
+  const { table } = request.services;
+  const amphoraIds = (await readLoadBalancer(table, load_balancer_id))?.amphora_ids ?? [];
+  return { status: 200, body: { stats: await readMemberStatistics(table, load_balancer_id, id, amphoraIds) } };
+}
 
 /** Reads the member in its load balancer's turn, so that what is judged is what is written. */
 async function memberNow(request: ApiRequest): Promise<Child<'member'>> {
@@ -262,6 +271,7 @@ export const routes = {
   'POST /v2.0/lbaas/pools/{pool_id}/members': create,
   'PUT /v2.0/lbaas/pools/{pool_id}/members': batch,
   'GET /v2.0/lbaas/pools/{pool_id}/members/{member_id}': show,
+  'GET /v2.0/lbaas/pools/{pool_id}/members/{member_id}/stats': statistics,
   'PUT /v2.0/lbaas/pools/{pool_id}/members/{member_id}': update,
   'DELETE /v2.0/lbaas/pools/{pool_id}/members/{member_id}': remove,
 } satisfies Routes;

@@ -48,7 +48,7 @@ const hasServerCertificate = (one: Judged): boolean =>
   one.default_tls_container_ref !== null || one.sni_container_refs.length > 0;
 
 /** PROMETHEUS offers TLS once it has a certificate; TERMINATED_HTTPS must have one. */
-const offersTls = (one: Judged): boolean =>
+export const offersTls = (one: Judged): boolean =>
   one.protocol === 'TERMINATED_HTTPS' || (one.protocol === 'PROMETHEUS' && hasServerCertificate(one));
 
 /** What there is stays, whatever an operator forbids later. */

@@ -20,13 +20,14 @@ import { errorPageLines } from './error-pages.ts';
 import { headerChangeLines, keptLines } from './headers.ts';
 import { l7Lines, type PolicyParts } from './l7.ts';
 import { trafficLines } from './logging.ts';
+import { metricsLines } from './metrics.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
 import { connectionRateLines, requestRateLines } from './rate-limit.ts';
 import { clientTimeoutLines } from './timeouts.ts';
 
 export type Mode = 'http' | 'tcp';
 
-const modes: Record<string, Mode> = { HTTP: 'http', HTTPS: 'tcp', TCP: 'tcp' };
+const modes: Record<string, Mode> = { HTTP: 'http', HTTPS: 'tcp', TCP: 'tcp', PROMETHEUS: 'http' };
 
 /** Rather no listener than one that serves in the clear what was to be encrypted, or nothing at all. */
 const unserved: Record<string, string> = {
@@ -34,7 +35,6 @@ const unserved: Record<string, string> = {
     'amphorae do not end TLS: no TERMINATED_HTTPS listener is served, rather than one without encryption',
   UDP: 'amphorae do not pass on datagrams: no UDP listener is served',
   SCTP: 'amphorae do not pass on SCTP: no SCTP listener is served',
-  PROMETHEUS: 'amphorae do not export metrics: no PROMETHEUS listener is served',
 };
 
 /** @throws Unrenderable for a protocol that amphorae do not serve */
@@ -101,6 +101,7 @@ export function frontend(
     ...linesOf(
       listener.id,
       ...(mode === 'http' ? headerChangeLines(listener) : []),
+      ...metricsLines(listener),
       ...(pool ? [words`default_backend ${backendName(pool, listener)}`] : []),
       words`timeout client ${listener.timeout_client_data ?? 50_000}`,
       ...clientTimeoutLines(listener, mode),

@@ -11,6 +11,7 @@ import { frontend } from './frontend.ts';
 import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
 import { rings } from './logging.ts';
+import { metricsSections } from './metrics.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
 import { rateTables } from './rate-limit.ts';
@@ -43,6 +44,7 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     ...processSections(served, options, globalCheckLines([...rendered])),
     ...rings(loadBalancer, options.logging),
     ...proxies,
+    ...metricsSections(served),
   ];
 }
 

@@ -9,11 +9,12 @@ import { operatingStatusChanges } from '../domain/operating-status.ts';
 import { readAmphorae } from '../repositories/amphorae.ts';
 import { type HealthRow, noteAlive, noteRollUp, readHealth, recordSign } from '../repositories/health.ts';
 import { isPossibleId } from '../repositories/keys.ts';
+import { recordLatePages } from '../repositories/member-statistics.ts';
 import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { type SqsHandler, sqsHandler } from '../runtime/sqs-batch.ts';
-import { countedBy, newestOf, sequenceOf, statusDigest } from './digest.ts';
+import { countedBy, newestOf, pagesOf, sequenceOf, statusDigest } from './digest.ts';
 
 function isGenuine(services: Services, amphora: AmphoraRow, { payload, hmac }: SignedHeartbeat): boolean {
   const key = services.sealer.open(amphora.heartbeat_key, heartbeatPurpose(amphora.id));
@@ -38,6 +39,17 @@ function freshOf(heartbeats: Heartbeat[], taken: string): Heartbeat[] {
   return [...bySequence].filter(([sequence]) => sequence > taken).map(([, one]) => one);
 }
 
+const without = (heartbeats: Heartbeat[], fresh: Heartbeat[]): Heartbeat[] => {
+  const sequences = new Set(fresh.map(sequenceOf));
+  return heartbeats.filter((one) => !sequences.has(sequenceOf(one)));
+};
+
+/** A late heartbeat may have the only report of a page: newer ones have other pages. */
+async function takeInLatePages(services: Services, amphora: AmphoraRow, late: Heartbeat[]): Promise<void> {
+  if (amphora.load_balancer_id === null) return;
+  await recordLatePages(services, amphora.load_balancer_id, amphora.id, pagesOf(late));
+}
+
 /**
  * Takes in one amphora's heartbeats of a batch. Those older than one taken in before came twice or late, and count for nothing,
  * unless nothing else has come for long: then the amphora's clock was set back, and that it speaks is what counts.
@@ -49,6 +61,7 @@ async function takeIn(
   heartbeats: Heartbeat[],
 ): Promise<void> {
   const fresh = freshOf(heartbeats, health?.sequence ?? '');
+  await takeInLatePages(services, amphora, without(heartbeats, fresh));
   const newest = newestOf(fresh);
   if (newest === undefined) {
     const now = services.clock.now();
@@ -67,7 +80,8 @@ async function takeIn(
       digest: newest.digest,
       active: Object.fromEntries(Object.entries(newest.listeners).map(([id, { stats }]) => [id, stats.conns])),
     },
-    counted: countedBy(fresh),
+    counted: countedBy(newest, health),
+    pages: pagesOf(fresh),
   });
   if (isTaken) await takeInLogs(services, amphora.id, fresh);
   if (!isTaken || amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;

@@ -90,7 +90,6 @@ describe('what amphorae do not do is refused, and put down to', () => {
     ['a TERMINATED_HTTPS listener', idOf('listener'), served({ protocol: 'TERMINATED_HTTPS' })],
     ['a UDP listener, not its pool', idOf('listener'), served({ protocol: 'UDP' }, { protocol: 'UDP' })],
     ['a SCTP listener', idOf('listener'), served({ protocol: 'SCTP' }, { protocol: 'SCTP' })],
-    ['a PROMETHEUS listener', idOf('listener'), aTree({ listeners: [aListener({ protocol: 'PROMETHEUS' })] })],
     ['a pool with a certificate', idOf('pool'), served({}, { tls_enabled: true, tls_container_ref: certificate })],
     ['a pool with an authority', idOf('pool'), served({}, { tls_enabled: true, ca_tls_container_ref: certificate })],
     ['a cookie that HAProxy cannot name', idOf('pool'), persisting({ type: 'APP_COOKIE', cookie_name: "a'b" })],

@@ -192,9 +192,11 @@ export async function lookAfterCertificates(services: Services): Promise<number>
   const due = uses
     .map((use) => dueOf(use, known, copies))
     .filter(({ use, digests }) => use.applied === undefined || !isSame(use.applied, digests));
-  let applied = 0;
-  for (const [id, of] of Map.groupBy(due, ({ use }) => use.load_balancer_id))
-    if (await applyTo(services, id, of)) applied += 1;
+  // One that is deleted just now keeps no other from its certificates.
+  const byLoadBalancer = [...Map.groupBy(due, ({ use }) => use.load_balancer_id)];
+  const done = await Promise.allSettled(byLoadBalancer.map(([id, of]) => applyTo(services, id, of)));
   await dropUnused(services, known, copies);
-  return applied;
+  const failures = done.filter((one) => one.status === 'rejected').map(({ reason }) => reason as unknown);
+  if (failures.length > 0) throw new AggregateError(failures, `certificates of ${failures.length} load balancers`);
+  return done.filter((one) => one.status === 'fulfilled' && one.value).length;
 }

@@ -10,6 +10,8 @@ export interface FunctionSpec {
   table: 'none' | 'read' | 'write';
   /** Seals or opens what lies sealed in the table. */
   seals?: true;
+  /** Reads certificates of users where they keep them, Secrets Manager included. */
+  readsSecrets?: true;
   /** Has certificates made, or shows the control plane's own. */
   certifies?: true;
   sends?: readonly QueueName[];
@@ -41,11 +43,13 @@ export const functions = {
     ...apiTimeout,
     table: 'write',
     seals: true,
+    readsSecrets: true,
     sends: toTheWorker,
     publishes: true,
   },
   identity: { entry: 'identity/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read' },
+  'key-manager': { entry: 'key-manager/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   authorizer: { entry: 'authorizer/lambda.ts', ...fast, timeoutSeconds: 10, table: 'read', seals: true },
   'worker-apply': {
     entry: 'worker/lambda-apply.ts',
@@ -137,6 +141,8 @@ export const functions = {
     ...small,
     timeoutSeconds: 300,
     table: 'write',
+    seals: true,
+    readsSecrets: true,
     sends: toTheWorker,
     publishes: true,
     starts: ['build-amphora'],

@@ -22,7 +22,7 @@ export class TooLarge extends Error {
   override readonly name = 'TooLarge';
 }
 
-function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     let size = 0;
@@ -32,7 +32,7 @@ function bodyOf(request: IncomingMessage): Promise<string | undefined> {
     });
     request.on('end', () => {
       if (size > maxBytes) reject(new TooLarge(`${size} bytes`));
-      else resolve(size === 0 ? undefined : Buffer.concat(parts).toString('utf8'));
+      else resolve(size === 0 ? undefined : Buffer.concat(parts));
     });
     request.on('error', reject);
   });
@@ -45,7 +45,19 @@ function headersOf(request: IncomingMessage): Record<string, string> {
   return headers;
 }
 
-function eventOf(request: IncomingMessage, body: string | undefined, requestId: string): HttpEvent {
+/** API Gateway hands on as text what says that it is; JSON is what most clients send and forget to say. */
+const isText = (contentType = 'application/json'): boolean =>
+  /^text\/|\bjson\b|\bxml\b|\bjavascript\b/.test(contentType);
+
+const bodyAttributes = (request: IncomingMessage, body: Buffer | undefined) => {
+  const isBase64Encoded = body !== undefined && !isText(request.headers['content-type']);
+  return {
+    isBase64Encoded,
+    ...(body === undefined ? {} : { body: body.toString(isBase64Encoded ? 'base64' : 'utf8') }),
+  };
+};
+
+function eventOf(request: IncomingMessage, body: Buffer | undefined, requestId: string): HttpEvent {
   const url = request.url ?? '/';
   const at = url.indexOf('?');
   const rawPath = at < 0 ? url : url.slice(0, at);
@@ -62,14 +74,14 @@ function eventOf(request: IncomingMessage, body: string | undefined, requestId: 
     rawPath,
     rawQueryString: at < 0 ? '' : url.slice(at + 1),
     headers: headersOf(request),
-    isBase64Encoded: false,
-    ...(body === undefined ? {} : { body }),
+    ...bodyAttributes(request, body),
     requestContext: { requestId, http, domainName: 'localhost', stage: '$default', routeKey: '$default' },
   } as unknown as HttpEvent;
 }
 
 function respond(response: ServerResponse, result: APIGatewayProxyStructuredResultV2): void {
-  const body = result.body === undefined ? undefined : Buffer.from(result.body);
+  const body =
+    result.body === undefined ? undefined : Buffer.from(result.body, result.isBase64Encoded ? 'base64' : 'utf8');
   const headers = { ...(result.headers as Record<string, string>), 'content-length': String(body?.length ?? 0) };
   response.writeHead(result.statusCode ?? 200, headers);
   response.end(body);

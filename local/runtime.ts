@@ -9,6 +9,7 @@ import { scanHandler } from '../lambdas/health-manager/scan.ts';
 import { housekeepingHandler } from '../lambdas/housekeeping/handler.ts';
 import { identityHandler } from '../lambdas/identity/handler.ts';
 import { seedCloud } from '../lambdas/identity/seed.ts';
+import { keyManagerHandler } from '../lambdas/key-manager/handler.ts';
 import { networkHandler } from '../lambdas/network/handler.ts';
 import { readExpired } from '../lambdas/repositories/trees.ts';
 import { newId } from '../lambdas/runtime/ids.ts';
@@ -52,6 +53,7 @@ async function listen(options: LocalOptions, services: LocalServices) {
     return await startGateway(options.port, {
       routes: [
         { prefix: '/identity', handler: identityHandler(services) },
+        { prefix: '/key-manager', handler: keyManagerHandler(services) },
         { prefix: '/network', handler: networkHandler(services) },
         { prefix: '', handler: apiHandler(services) },
       ],

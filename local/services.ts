@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { HttpsAmphoraDriver } from '../lambdas/drivers/amphora/https.ts';
 import { NoopAmphoraDriver } from '../lambdas/drivers/amphora/noop.ts';
+import { CertificateCopies } from '../lambdas/drivers/certificates/certificate-copies.ts';
 import { clientName, LocalCertificateAuthority } from '../lambdas/drivers/certificates/local-authority.ts';
 import { LocalCertificates } from '../lambdas/drivers/certificates/local-certificates.ts';
 import { NoopCertificates } from '../lambdas/drivers/certificates/noop-certificates.ts';
@@ -162,6 +163,7 @@ export async function localServices(
     logger: { error: (message, error) => logger.error(message, { error }) },
   });
   const isNoop = options.config.amphora_driver === 'noop';
+  const certificateSource = isNoop ? new NoopCertificates() : new LocalCertificates({ table, sealer });
   const services: LocalServices = {
     config: options.config,
     logger,
@@ -173,7 +175,8 @@ export async function localServices(
     compute: processes ?? new NoopComputeDriver(),
     network,
     authority,
-    certificates: isNoop ? new NoopCertificates() : new LocalCertificates({ table, sealer }),
+    certificates: new CertificateCopies({ table, sealer, source: certificateSource }),
+    certificateSource,
     amphora: isNoop ? new NoopAmphoraDriver() : new HttpsAmphoraDriver({ authority, clock }),
     events,
     objects: directory ?? new NoopObjectStore(),

@@ -60,7 +60,17 @@ const allowed: Record<string, string[]> = {
   'local/': ['lambdas/', 'amphora/', 'local/'],
   'bench/': ['lambdas/', 'amphora/', 'local/', 'bench/', 'test/support/'],
 };
-const entries = ['api', 'worker', 'tasks', 'health-manager', 'housekeeping', 'identity', 'network', 'authorizer'];
+const entries = [
+  'api',
+  'worker',
+  'tasks',
+  'health-manager',
+  'housekeeping',
+  'identity',
+  'network',
+  'key-manager',
+  'authorizer',
+];
 for (const entry of entries) {
   allowed[`lambdas/${entry}/`] = [
     'lambdas/domain/',

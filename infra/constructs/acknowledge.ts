@@ -12,6 +12,13 @@ export const acknowledgeRule = (scope: IConstruct, rule: 'S1' | 'SMG4' | 'VPC7',
 export const acknowledgeAnyResource = (scope: IConstruct, reason: string): void =>
   acknowledge(scope, 'IAM5[Resource::*]', reason);
 
+export const acknowledgeUsersSecrets = (scope: IConstruct): void =>
+  acknowledge(
+    scope,
+    'IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:*]',
+    'Secrets of users are not known before they are referred to; the tag each must have is a condition of the permission',
+  );
+
 /** Executions are named when they are started. @param pattern of their names, the state machine's first */
 export const acknowledgeExecutions = (scope: IConstruct, pattern: string): void =>
   acknowledge(

@@ -1,4 +1,4 @@
-// The one HTTP API: Octavia's at the root, identity and network below paths of their own, everything past the authorizer.
+// The one HTTP API: Octavia's at the root, identity, network and key manager below paths of their own, everything past the authorizer.
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import { HttpApi, HttpMethod, HttpStage, LogGroupLogDestination } from 'aws-cdk-lib/aws-apigatewayv2';
@@ -13,6 +13,7 @@ export interface OctaviaHttpApiProps {
   api: IFunction;
   identity: IFunction;
   network: IFunction;
+  keyManager: IFunction;
   authorizer: IFunction;
 }
 
@@ -32,7 +33,7 @@ const accessLogFormat = {
 export class OctaviaHttpApi extends Construct {
   readonly endpoint: string;
 
-  constructor(scope: Construct, { apiName, api, identity, network, authorizer }: OctaviaHttpApiProps) {
+  constructor(scope: Construct, { apiName, api, identity, network, keyManager, authorizer }: OctaviaHttpApiProps) {
     super(scope, 'HttpApi');
     // No identity source and no cache: with either, a request without a token would not get as far as an answer of ours.
     const defaultAuthorizer = new HttpLambdaAuthorizer('Authorizer', authorizer, {
@@ -44,6 +45,7 @@ export class OctaviaHttpApi extends Construct {
     const beside = {
       identity: new HttpLambdaIntegration('Identity', identity),
       network: new HttpLambdaIntegration('Network', network),
+      'key-manager': new HttpLambdaIntegration('KeyManager', keyManager),
     };
     const http = new HttpApi(this, 'Api', {
       apiName,

@@ -4,7 +4,7 @@ import { EventBus } from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
-import { acknowledgeExecutions } from '../constructs/acknowledge.ts';
+import { acknowledgeExecutions, acknowledgeUsersSecrets } from '../constructs/acknowledge.ts';
 import { QueueWithDeadLetters } from '../constructs/dead-letter-queue.ts';
 import { makeFlows } from '../constructs/flows.ts';
 import { OctaviaHttpApi } from '../constructs/http-api.ts';
@@ -46,6 +46,7 @@ export class ControlPlane extends Stack {
       api: lambdaOf('api'),
       identity: lambdaOf('identity'),
       network: lambdaOf('network'),
+      keyManager: lambdaOf('key-manager'),
       authorizer: lambdaOf('authorizer'),
     });
     new CfnOutput(this, 'Endpoint', { value: http.endpoint, description: 'The load balancer API' });
@@ -84,12 +85,26 @@ export class ControlPlane extends Stack {
     });
     for (const queue of spec.sends ?? []) this.#queues[queue].queue.grantSendMessages(made.lambda);
     if (spec.publishes) this.#bus.grantPutEventsTo(made.lambda);
+    if (spec.readsSecrets) this.#letReadUsersSecrets(made);
     for (const flow of spec.starts ?? []) {
       made.lambda.addToRolePolicy(this.#mayOnFlows('states:StartExecution', 'stateMachine', flow));
       this.#letDescribe(made, `${flow}:*`);
     }
     if (spec.describesFlows) this.#letDescribe(made, '*');
     return made;
+  }
+
+  /** Of all secrets only those whose owner has tagged them for a project; whether it is the right one the function sees itself. */
+  #letReadUsersSecrets({ lambda }: OctaviaFunction): void {
+    const secret = { service: 'secretsmanager', resource: 'secret', resourceName: '*' };
+    lambda.addToRolePolicy(
+      new iam.PolicyStatement({
+        actions: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
+        resources: [this.formatArn({ ...secret, arnFormat: ArnFormat.COLON_RESOURCE_NAME })],
+        conditions: { Null: { 'secretsmanager:ResourceTag/octavia:project': 'false' } },
+      }),
+    );
+    acknowledgeUsersSecrets(lambda.role!);
   }
 
   #letDescribe({ lambda }: OctaviaFunction, executions: string): void {

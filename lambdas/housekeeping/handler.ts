@@ -1,5 +1,6 @@
 // Octavia's housekeeping manager: a scheduled look at what nobody else looks after.
 import type { Services } from '../runtime/services.ts';
+import { lookAfterCertificates } from './certificate-references.ts';
 import { replaceExpiring } from './certificates.ts';
 import { purgeDeleted } from './purge.ts';
 import { reconcile } from './reconcile.ts';
@@ -10,6 +11,7 @@ const parts = {
   reconciled: reconcile,
   spares_started: keepSpares,
   certificates: replaceExpiring,
+  user_certificates: lookAfterCertificates,
   swept: sweepOrphans,
   purged: purgeDeleted,
 };

@@ -8,28 +8,23 @@ const services = [
   { type: 'key-manager', name: 'barbican', path: '/key-manager' },
 ] as const;
 
-/** Those that are there: a service in the catalog that does not answer is worse for clients than one that is not listed. */
-const existingServices: readonly string[] = ['identity', 'load-balancer', 'network'];
-
 const interfaces = ['public', 'internal', 'admin'] as const;
 
 /** The same at each login, as clients may keep it. */
 const stableId = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 32);
 
 export const catalogOf = (origin: string, region: string) =>
-  services
-    .filter(({ type }) => existingServices.includes(type))
-    .map(({ type, name, path }) => ({
-      id: stableId(type),
-      type,
-      name,
-      endpoints: interfaces.map((kind) => ({
-        id: stableId(`${type} ${kind} ${region}`),
-        interface: kind,
-        region,
-        region_id: region,
-        url: `${origin}${path}`,
-      })),
-    }));
+  services.map(({ type, name, path }) => ({
+    id: stableId(type),
+    type,
+    name,
+    endpoints: interfaces.map((kind) => ({
+      id: stableId(`${type} ${kind} ${region}`),
+      interface: kind,
+      region,
+      region_id: region,
+      url: `${origin}${path}`,
+    })),
+  }));
 
 export type Catalog = ReturnType<typeof catalogOf>;

@@ -8,6 +8,7 @@ import type { ProvisioningStatus } from '../domain/statuses.ts';
 import { timestamp } from '../domain/time.ts';
 import { type Child, type ChildRow, type Skeleton, treeAsWanted } from '../domain/tree.ts';
 import { type Item, type Key, limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
+import { useWritten } from './certificate-references.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { refuseWhileBusy } from './gate.ts';
 import { beginWritingOut, dropIntent, helpWithIntents, putIntentAside } from './intents.ts';
@@ -134,7 +135,7 @@ class Writing {
 
   create(child: Child): void {
     const row = accepted(child.row, this.#generation);
-    this.operations.push(...createOperations({ ...child, row } as Child));
+    this.operations.push(...createOperations({ ...child, row } as Child), ...useWritten({ ...child, row } as Child));
     this.rows.set(row.id, row);
     this.transitions.push({ kind: child.kind, id: row.id, from: null, to: 'PENDING_CREATE' });
   }
@@ -150,7 +151,9 @@ class Writing {
     };
     const name = renamed(child, attributes);
     this.operations.push(updateOperation(child, { ...set, ...name.set }, ['reason', 'waits_for', ...name.remove]));
-    this.#note(child, { ...child.row, ...set } as ChildRow);
+    const row = { ...child.row, ...set } as ChildRow;
+    this.operations.push(...useWritten({ ...child, row } as Child, child.row));
+    this.#note(child, row);
   }
 
   remove(child: Child): void {

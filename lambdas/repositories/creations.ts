@@ -7,6 +7,7 @@ import type { MemberRow } from '../domain/member.ts';
 import { type QuotaDelta, type QuotaLimits, type QuotaResource, quotaMet } from '../domain/quota.ts';
 import type { Child } from '../domain/tree.ts';
 import { limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
+import { useWritten } from './certificate-references.ts';
 import { accepted, createOperations } from './changes.ts';
 import { choicesTaken } from './choices.ts';
 import { RowChanged, untilWon } from './contention.ts';
@@ -41,10 +42,10 @@ export async function createLoadBalancer(
   delta: QuotaDelta,
   defaults: QuotaLimits,
 ): Promise<void> {
-  const below = children.flatMap((child) => [
-    ...createOperations({ ...child, row: accepted(child.row, row.generation) } as Child),
-    ...claimed(child),
-  ]);
+  const below = children.flatMap((child) => {
+    const made = { ...child, row: accepted(child.row, row.generation) } as Child;
+    return [...createOperations(made), ...claimed(child), ...useWritten(made)];
+  });
   const choices = choicesTaken(row);
   const isLarge = below.length + choices.length + 2 > limits.operationsPerTransaction;
   const intents = isLarge ? [store.newId()] : [];

@@ -9,6 +9,7 @@ import type { QuotaDelta } from '../domain/quota.ts';
 import { timestamp } from '../domain/time.ts';
 import { type Child, childrenOf, type Tree, treeAsWanted } from '../domain/tree.ts';
 import { limits, type Operation } from '../drivers/table/table.ts';
+import { useGone } from './certificate-references.ts';
 import type { Transition } from './changes.ts';
 import { choicesGivenBack } from './choices.ts';
 import { transactPassable } from './intents.ts';
@@ -47,6 +48,7 @@ async function eraseGroup(store: Store, projectId: string, group: Child[]): Prom
     ...going.map((child): Operation => ({ kind: 'delete', key: childKey(child), when: { exists: true } })),
     ...going.map(({ row }): Operation => ({ kind: 'delete', key: pointerKey(row.id) })),
     ...going.flatMap(claimsOf),
+    ...going.flatMap(useGone),
     ...(quota ? [quota] : []),
   ]);
   return going;

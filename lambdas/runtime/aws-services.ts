@@ -72,9 +72,27 @@ async function authorityDriver({ config, clock, table }: Parts): Promise<Certifi
   return new LocalCertificateAuthority({ table, clock, encryptionKey: sealingKey(config) });
 }
 
-async function certificateDriver({ config, table }: Parts): Promise<CertificateManager> {
-  const { LocalCertificates } = await import('../drivers/certificates/local-certificates.ts');
-  return new LocalCertificates({ table, sealer: aesSealer(sealingKey(config)) });
+async function certificateSource({ config, table, clock }: Parts): Promise<CertificateManager> {
+  const [places, { LocalCertificates }, { CachedCertificates }, secretsManager, { SecretsManagerClient }] =
+    await Promise.all([
+      import('../drivers/certificates/certificates-by-reference.ts'),
+      import('../drivers/certificates/local-certificates.ts'),
+      import('../drivers/certificates/cached-certificates.ts'),
+      import('../drivers/certificates/secrets-manager.ts'),
+      import('@aws-sdk/client-secrets-manager'),
+    ]);
+  const client = new SecretsManagerClient({ region: config.region });
+  const source = new secretsManager.SecretsManagerCertificates({ client });
+  return new places.CertificatesByReference([
+    { holds: secretsManager.isSecretArn, certificates: new CachedCertificates({ source, clock }) },
+    { holds: () => true, certificates: new LocalCertificates({ table, sealer: aesSealer(sealingKey(config)) }) },
+  ]);
+}
+
+/** Functions that serve certificates have copies of them; those inside the VPC would not reach Secrets Manager. */
+async function certificateCopies({ config, table }: Parts): Promise<CertificateManager> {
+  const { CertificateCopies } = await import('../drivers/certificates/certificate-copies.ts');
+  return new CertificateCopies({ table, sealer: aesSealer(sealingKey(config)), source: null });
 }
 
 const computeDrivers: Record<Config['compute_driver'], (parts: Parts) => Promise<ComputeDriver>> = {
@@ -117,7 +135,8 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
   return {
     ...parts,
     authority,
-    certificates: lazily(() => certificateDriver(parts)),
+    certificates: lazily(() => certificateCopies(parts)),
+    certificateSource: lazily(() => certificateSource(parts)),
     queue: lazily(() => queueDriver(parts)),
     flows: lazily(() => flowDriver(parts)),
     events: lazily(() => eventDriver(parts)),

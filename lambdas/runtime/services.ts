@@ -25,8 +25,10 @@ export interface Services {
   compute: ComputeDriver;
   network: NetworkDriver;
   authority: CertificateAuthority;
-  /** Certificates of users, by reference. */
+  /** Certificates of users by reference, as they are served: copies, where there are some. */
   certificates: CertificateManager;
+  /** The same where users keep them: what the API judges and housekeeping looks at. */
+  certificateSource: CertificateManager;
   amphora: AmphoraDriver;
   events: EventDriver;
   /** Archives of logs. */

@@ -69,6 +69,7 @@ describe('a login with a password', () => {
       ['identity', `${origin}/identity`],
       ['load-balancer', origin],
       ['network', `${origin}/network`],
+      ['key-manager', `${origin}/key-manager`],
     ]);
     const [first] = body.token.catalog as Catalog;
     expect(first!.endpoints.map((endpoint) => endpoint.interface)).toEqual(['public', 'internal', 'admin']);

@@ -1,6 +1,7 @@
 // Certificates and TLS of listeners and pools: what goes with what, what is filled in, and what cannot be read.
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Attributes, DirectApi, failure, fault, project, type Shown } from '../support/direct-api.ts';
+import { unreadableBundles } from '../support/pkcs12-bundles.ts';
 import {
   containerRef,
   keepCertificate,
@@ -243,6 +244,23 @@ describe('a listener', () => {
     const listener = await api.done(postListener(https));
     expect(await putListener(listener, { default_tls_container_ref: ref.text })).toMatchObject(lost(ref.text));
     expect(await putListener(listener, { sni_container_refs: ['x'] })).toMatchObject(lost('x'));
+  });
+
+  const unreadable = {
+    'a bundle that has a passphrase': unreadableBundles['with a passphrase'],
+    'a bundle without a key': unreadableBundles['without a key'],
+    'another key than its own': () => Buffer.from(one.certificate + other.private_key),
+    'no certificate': () => Buffer.from(one.private_key),
+  };
+  it.each(Object.entries(unreadable))('cannot be retrieved with %s', async (_what, payload) => {
+    const bytes = typeof payload === 'string' ? Buffer.from(payload, 'base64') : payload();
+    await api.services.certificates.putSecret(secretRef(5).slice(-36), project, bytes);
+    expect(await postListener({ ...https, default_tls_container_ref: secretRef(5) })).toMatchObject(lost(secretRef(5)));
+  });
+
+  it('cannot be retrieved with an ARN where there is no Secrets Manager', async () => {
+    const arn = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:tls-AbCdEf';
+    expect(await postListener({ ...https, default_tls_container_ref: arn })).toMatchObject(lost(arn));
   });
 
   it('checks the client CA and its revocation list', async () => {

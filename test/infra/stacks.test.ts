@@ -65,6 +65,22 @@ describe('functions', () => {
     expect(Properties['Environment'].Variables.OCTAVIA_HEALTH_SCAN_INTERVAL_MS).toBe('60000');
   });
 
+  it('lets the API and housekeeping alone read secrets of users, and only those with a tag of a project', () => {
+    const byRole = new Map<string, string>();
+    for (const [name, { Properties }] of functionsByName()) byRole.set(targetOf(Properties['Role']), name);
+    const readers = Object.values(resourcesOf(stacks.controlPlane, 'AWS::IAM::Policy')).flatMap(({ Properties }) =>
+      Properties['PolicyDocument'].Statement.filter(({ Action }: { Action: string | string[] }) =>
+        [Action].flat().some((action) => action.startsWith('secretsmanager:')),
+      ).map((statement: { Condition: unknown; Effect: string }) => ({
+        name: byRole.get(targetOf(Properties['Roles'][0])),
+        statement,
+      })),
+    );
+    expect(readers.map(({ name }) => name).sort()).toEqual(['api', 'housekeeping']);
+    const isTagged = { Null: { 'secretsmanager:ResourceTag/octavia:project': 'false' } };
+    for (const { statement } of readers) expect(statement).toMatchObject({ Effect: 'Allow', Condition: isTagged });
+  });
+
   it('allows no function everything', () => {
     const policies = Object.values(resourcesOf(stacks.controlPlane, 'AWS::IAM::Policy'));
     const actions = policies.flatMap(({ Properties }) =>
@@ -149,6 +165,8 @@ describe('HTTP API', () => {
       '$default',
       'ANY /identity',
       'ANY /identity/{proxy+}',
+      'ANY /key-manager',
+      'ANY /key-manager/{proxy+}',
       'ANY /network',
       'ANY /network/{proxy+}',
     ]);

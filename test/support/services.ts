@@ -35,7 +35,9 @@ export interface TestServices extends Services {
   queue: NoopQueueDriver;
   flows: NoopFlowDriver;
   events: NoopEventDriver;
+  /** Both are one: what users keep is what is served. */
   certificates: LocalCertificates;
+  certificateSource: LocalCertificates;
   objects: NoopObjectStore;
 }
 
@@ -45,6 +47,7 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
   const clock = overrides.clock ?? new TurnableClock();
   const table = overrides.table ?? new SqliteTable({ path: ':memory:' });
   const sealer = aesSealer(encryptionKey);
+  const certificates = overrides.certificates ?? new LocalCertificates({ table, sealer });
   return {
     config: defaultConfig,
     logger: silentLogger,
@@ -56,7 +59,8 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
     compute: new NoopComputeDriver(),
     network: new NoopNetworkDriver({ table, clock, newId }),
     authority: new LocalCertificateAuthority({ table, encryptionKey, clock }),
-    certificates: new LocalCertificates({ table, sealer }),
+    certificates,
+    certificateSource: certificates,
     amphora: new NoopAmphoraDriver(),
     events: new NoopEventDriver(),
     objects: new NoopObjectStore(),

@@ -12,6 +12,7 @@ import { housekeepingHandler } from '../../lambdas/housekeeping/handler.ts';
 import { flowEndedHandler } from '../../lambdas/housekeeping/reconcile.ts';
 import { identityHandler } from '../../lambdas/identity/handler.ts';
 import { seedCloud } from '../../lambdas/identity/seed.ts';
+import { keyManagerHandler } from '../../lambdas/key-manager/handler.ts';
 import { networkHandler as apiNetworkHandler } from '../../lambdas/network/handler.ts';
 import { putAmphora, readAmphora } from '../../lambdas/repositories/amphorae.ts';
 import { expectSigns, readHealth } from '../../lambdas/repositories/health.ts';
@@ -40,6 +41,7 @@ const handlers: Record<string, AnyHandler> = {
   api: apiHandler,
   identity: identityHandler,
   network: apiNetworkHandler,
+  'key-manager': keyManagerHandler,
   authorizer: authorizerHandler,
   'worker-apply': applyConfigurationHandler,
   'worker-archives': grantArchivesHandler,
@@ -112,6 +114,11 @@ describe('sample events', () => {
     const { statusCode, body } = await run('api');
     expect(statusCode).toBe(200);
     expect(JSON.parse(body).loadbalancers).toMatchObject([{ id: loadBalancerId }]);
+  });
+
+  it('key-manager lists the secrets of the project', async () => {
+    const { statusCode, body } = await run('key-manager');
+    expect([statusCode, JSON.parse(body)]).toEqual([200, { secrets: [], total: 0 }]);
   });
 
   it('identity answers a login with a token', async () => {

@@ -35,7 +35,8 @@ export class CertificateUnusable extends Error {
 
 export interface CertificateManager {
   /**
-   * @param reference of a certificate container, or of a secret that holds certificate, key and intermediates in PEM
+   * @param reference of a certificate container, or of a secret that holds certificate, key and intermediates, as a PKCS#12
+   * bundle without a passphrase or in PEM
    * @param projectId whose it must be
    * @throws CertificateUnreadable
    */
@@ -47,4 +48,10 @@ export interface CertificateManager {
    * @throws CertificateUnusable
    */
   getAuthority(reference: string, revocationReference: string | null, projectId: string): Promise<TrustedAuthority>;
+}
+
+/** Where payloads lie that references lead to. */
+export interface SecretStore {
+  /** @throws Error when it is not there for that project */
+  readSecret(reference: string, projectId: string): Promise<Buffer>;
 }

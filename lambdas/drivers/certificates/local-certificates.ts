@@ -1,12 +1,22 @@
 // A certificate manager of our own, in Barbican's place: secrets and containers in the table, payloads sealed.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { Item, Key, Table } from '../table/table.ts';
+import {
+  type ContainerRow,
+  type KeyManagerKind,
+  keyManagerKey,
+  type PayloadRow,
+  payloadKey,
+  payloadPurpose,
+  placeOf,
+} from '../../domain/key-manager.ts';
+import type { Key, Table } from '../table/table.ts';
 import {
   type CertificateManager,
   CertificateUnreadable,
+  type SecretStore,
   type ServedCertificate,
   type TrustedAuthority,
 } from './certificate-manager.ts';
+import { readParts, readPayload } from './certificate-payload.ts';
 import type { Sealer } from './sealer.ts';
 import { readAuthority } from './trusted-authority.ts';
 
@@ -23,23 +33,15 @@ export interface LocalCertificatesOptions {
   sealer: Sealer;
 }
 
-const keyOf = (kind: 'secrets' | 'containers', id: string): Key => ({
-  pk: `${kind === 'secrets' ? 'SECRET' : 'CONTAINER'}#${id}`,
-  sk: 'KEY-MANAGER',
-});
-const purposeOf = (id: string): string => `secret:${id}`;
-
-/** The end of any of Barbican's URLs, under whatever host and prefix it is reached. */
-const place = /(?:^|\/)(secrets|containers)\/([0-9a-fA-F-]{36})\/?$/;
-const pemBlocks = /-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g;
-
-function idOf(reference: string, kind: 'secrets' | 'containers'): string {
-  const [, found, id = ''] = place.exec(reference) ?? [];
-  if (found !== kind) throw new TypeError(`${reference} is no reference to ${kind}`);
-  return id.toLowerCase();
+function idOf(reference: string, kind: KeyManagerKind): string {
+  const found = placeOf(reference);
+  if (found?.kind !== kind) throw new TypeError(`${reference} is no reference to ${kind}`);
+  return found.id;
 }
 
-export class LocalCertificates implements CertificateManager {
+const keyOf = (reference: string): Key => keyManagerKey('containers', idOf(reference, 'containers'));
+
+export class LocalCertificates implements CertificateManager, SecretStore {
   readonly #table: Table;
   readonly #sealer: Sealer;
 
@@ -48,79 +50,59 @@ export class LocalCertificates implements CertificateManager {
     this.#sealer = sealer;
   }
 
-  /** Keeps a text for a project. */
-  async putSecret(id: string, projectId: string, payload: string): Promise<void> {
-    const sealed_payload = this.#sealer.seal(payload, purposeOf(id));
-    await this.#table.transact([
-      { kind: 'put', item: { ...keyOf('secrets', id), project_id: projectId, sealed_payload } },
-    ]);
+  /** Keeps a payload for a project, of what the certificate manager reads and no more. */
+  async putSecret(id: string, projectId: string, payload: string | Buffer): Promise<void> {
+    const sealed_payload = this.#sealer.seal(Buffer.from(payload).toString('base64'), payloadPurpose(id));
+    await this.#table.transact([{ kind: 'put', item: { ...payloadKey(id), project_id: projectId, sealed_payload } }]);
   }
 
   /** Names secrets that belong together. @param secrets references */
   async putContainer(id: string, projectId: string, secrets: CertificateSecrets): Promise<void> {
-    const item: Item = { ...keyOf('containers', id), project_id: projectId, secret_refs: { ...secrets } };
+    const secret_refs = Object.entries(secrets).map(([name, secret_ref]) => ({ name, secret_ref }));
+    const item = { ...keyManagerKey('containers', id), id, project_id: projectId, type: 'certificate', secret_refs };
     await this.#table.transact([{ kind: 'put', item }]);
   }
 
   async get(reference: string, projectId: string): Promise<ServedCertificate> {
     try {
-      const isContainer = place.exec(reference)?.[1] === 'containers';
-      return checked(
-        isContainer
-          ? await this.#fromContainer(reference, projectId)
-          : fromBundle(await this.#secret(reference, projectId)),
-      );
+      if (placeOf(reference)?.kind === 'containers') return await this.#fromContainer(reference, projectId);
+      return readPayload(await this.readSecret(reference, projectId));
     } catch (cause) {
       throw new CertificateUnreadable([reference], { cause });
     }
   }
 
   getAuthority(reference: string, revocationReference: string | null, projectId: string): Promise<TrustedAuthority> {
-    return readAuthority((one) => this.#secret(one, projectId), reference, revocationReference);
+    return readAuthority((one) => this.#text(one, projectId), reference, revocationReference);
+  }
+
+  async readSecret(reference: string, projectId: string): Promise<Buffer> {
+    const id = idOf(reference, 'secrets');
+    const { sealed_payload } = await this.#owned<PayloadRow>(payloadKey(id), projectId);
+    return Buffer.from(this.#sealer.open(sealed_payload, payloadPurpose(id)), 'base64');
   }
 
   async #fromContainer(reference: string, projectId: string): Promise<ServedCertificate> {
-    const item = await this.#owned(keyOf('containers', idOf(reference, 'containers')), projectId);
-    const secrets = item['secret_refs'] as CertificateSecrets;
-    const read = (one: string | undefined) => (one === undefined ? undefined : this.#secret(one, projectId));
-    const [certificate, key, passphrase, intermediates] = await Promise.all([
-      this.#secret(secrets.certificate, projectId),
-      this.#secret(secrets.private_key, projectId),
-      read(secrets.private_key_passphrase),
-      read(secrets.intermediates),
-    ]);
-    const private_key = passphrase === undefined ? key : withoutPassphrase(key, passphrase);
-    return { certificate, private_key, intermediates: intermediates?.match(pemBlocks) ?? [] };
+    const container = await this.#owned<ContainerRow>(keyOf(reference), projectId);
+    if (container.type !== 'certificate') throw new Error(`a container of type ${container.type} is no certificate`);
+    const references = new Map(container.secret_refs.map(({ name, secret_ref }) => [name, secret_ref]));
+    const read = async (name: string): Promise<string | undefined> => {
+      const secret = references.get(name);
+      return secret === undefined ? undefined : this.#text(secret, projectId);
+    };
+    const [certificate = '', private_key = '', private_key_passphrase, intermediates] = await Promise.all(
+      ['certificate', 'private_key', 'private_key_passphrase', 'intermediates'].map(read),
+    );
+    return readParts({ certificate, private_key, private_key_passphrase, intermediates });
   }
 
-  async #secret(reference: string, projectId: string): Promise<string> {
-    const id = idOf(reference, 'secrets');
-    const item = await this.#owned(keyOf('secrets', id), projectId);
-    return this.#sealer.open(String(item['sealed_payload']), purposeOf(id));
+  async #text(reference: string, projectId: string): Promise<string> {
+    return (await this.readSecret(reference, projectId)).toString('utf8');
   }
 
-  async #owned(key: Key, projectId: string): Promise<Item> {
+  async #owned<R>(key: Key, projectId: string): Promise<R> {
     const item = await this.#table.get(key);
     if (item?.['project_id'] !== projectId) throw new Error(`${key.pk} is not there for project ${projectId}`);
-    return item;
+    return item as unknown as R;
   }
-}
-
-const withoutPassphrase = (key: string, passphrase: string): string =>
-  createPrivateKey({ key, passphrase }).export({ type: 'pkcs8', format: 'pem' }).toString();
-
-/** Certificate, key and intermediates in one text. */
-function fromBundle(text: string): ServedCertificate {
-  const blocks = text.match(pemBlocks) ?? [];
-  const [certificate = '', ...intermediates] = blocks.filter((block) => block.includes('BEGIN CERTIFICATE'));
-  const private_key = blocks.find((block) => block.includes('PRIVATE KEY')) ?? '';
-  return { certificate, private_key, intermediates };
-}
-
-/** @throws Error when it could not be served */
-function checked(served: ServedCertificate): ServedCertificate {
-  const leaf = new X509Certificate(served.certificate);
-  if (!leaf.checkPrivateKey(createPrivateKey(served.private_key))) throw new Error('certificate and key do not match');
-  for (const one of served.intermediates) new X509Certificate(one);
-  return served;
 }

@@ -1,5 +1,6 @@
 // What every certificate manager checks of an authority and its revocation list, once it has read them.
 import { X509Certificate } from 'node:crypto';
+import { DriverError } from '../../domain/errors.ts';
 import { CertificateUnreadable, CertificateUnusable, type TrustedAuthority } from './certificate-manager.ts';
 import { isSignedRevocationList } from './x509.ts';
 
@@ -32,7 +33,7 @@ async function checkRevocationList(pem: string, authority: string): Promise<void
 
 /**
  * @param read answers with the text behind a reference; what it throws counts as unreadable
- * @throws CertificateUnreadable, CertificateUnusable
+ * @throws CertificateUnreadable, CertificateUnusable, DriverError when a place does not answer
  */
 export async function readAuthority(
   read: (reference: string) => Promise<string>,
@@ -41,6 +42,10 @@ export async function readAuthority(
 ): Promise<TrustedAuthority> {
   const references = [reference, ...(revocationReference === null ? [] : [revocationReference])];
   const found = await Promise.allSettled(references.map(read));
+  const reasons = found.map((one) => (one.status === 'rejected' ? one.reason : undefined));
+  // A place that does not answer says nothing of what is in it.
+  const away = reasons.find((reason) => reason instanceof DriverError);
+  if (away !== undefined) throw away;
   const unread = references.filter((_, index) => found[index]?.status === 'rejected');
   if (unread.length > 0) throw new CertificateUnreadable(unread);
   const [certificate = '', list] = found.map((one) => (one.status === 'fulfilled' ? one.value : ''));

@@ -13,7 +13,10 @@ export interface OctaviaEvent {
     | 'storm_guard_engaged'
     | 'storm_guard_released'
     | 'orphan_swept'
-    | 'operation_expired';
+    | 'operation_expired'
+    | 'certificate_unreadable'
+    | 'certificate_readable'
+    | 'certificate_expired';
   /** ISO 8601. */
   time: string;
   project_id: string | null;

@@ -21,7 +21,7 @@ export interface ApiRequest {
   params: Record<string, string>;
   query: URLSearchParams;
   headers: Record<string, string>;
-  /** Parsed JSON; undefined when there was no body. */
+  /** Parsed JSON; bytes where the service takes some; undefined when there was no body. */
   body: unknown;
   /** undefined: no token, or one that does not hold. */
   caller: Caller | undefined;
@@ -41,6 +41,8 @@ export interface ApiResponse {
   body?: unknown;
   /** Anything but JSON, in the place of a body; what it is, the headers say. */
   text?: string;
+  /** The same, for what is no text. */
+  bytes?: Buffer;
   headers?: Record<string, string>;
 }
 

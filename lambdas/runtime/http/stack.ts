@@ -23,6 +23,8 @@ export interface Service {
   authorize(request: ApiRequest, caller: Caller, projectId: string | null): void;
   /** The body of an error. */
   fault(error: ApiError, requestId: string): { body: unknown; headers?: Record<string, string> };
+  /** Whether a body is taken as the bytes it is, and not as JSON. */
+  takesBytes?(headers: Record<string, string>): boolean;
   /** Lets through or throws 406/415. */
   negotiate?(headers: Record<string, string>, method: string, path: string): void;
 }
@@ -99,13 +101,18 @@ const route = (service: Service, router: Router) => ({
   },
 });
 
-const jsonBody = () => ({
+const readBody = (service: Service) => ({
   before: ({ event, internal }: Request) => {
     if (event.body === undefined || event.body === '') return;
-    const text = event.isBase64Encoded ? Buffer.from(event.body, 'base64').toString('utf8') : event.body;
-    if (Buffer.byteLength(text) > maxBodyBytes) throw new ApiError(413, 'Request is too large.');
+    const bytes = Buffer.from(event.body, event.isBase64Encoded ? 'base64' : 'utf8');
+    if (bytes.length > maxBodyBytes) throw new ApiError(413, 'Request is too large.');
+    const request = internal.request!;
+    if (service.takesBytes?.(request.headers)) {
+      request.body = bytes;
+      return;
+    }
     try {
-      internal.request!.body = JSON.parse(text);
+      request.body = JSON.parse(bytes.toString('utf8'));
     } catch (cause) {
       throw new ApiError(400, 'Request is not in valid JSON format', { cause });
     }
@@ -115,6 +122,8 @@ const jsonBody = () => ({
 function serialised(response: ApiResponse, requestId: string): APIGatewayProxyStructuredResultV2 {
   const headers: Record<string, string> = { 'x-openstack-request-id': requestId, ...response.headers };
   if (response.text !== undefined) return { statusCode: response.status, headers, body: response.text };
+  if (response.bytes !== undefined)
+    return { statusCode: response.status, headers, body: response.bytes.toString('base64'), isBase64Encoded: true };
   if (response.body === undefined) return { statusCode: response.status, headers };
   return {
     statusCode: response.status,
@@ -162,6 +171,6 @@ export function httpHandler(services: Services, service: Service): HttpHandler {
     .use(faults(services, service))
     .use(begin(services, service))
     .use(route(service, router))
-    .use(jsonBody())
+    .use(readBody(service))
     .use(answer()) as unknown as HttpHandler;
 }

@@ -1,13 +1,16 @@
 // TLS that ends at the load balancer, over the whole service with real clients: which certificate is shown, what is spoken, who may
 // come in, what members are told, and what a broken reference does.
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type Issued, type Issuer, makeIssuer } from '../support/issuers.ts';
 import { LocalService } from '../support/local-service.ts';
 import type { Attributes, LoadBalancer, Resource } from '../support/octavia-client.ts';
 import { ServiceSecrets } from '../support/service-secrets.ts';
-import { ask, askOnce, type Place, shake, shownTo, startPlainMember, type TlsMember } from '../support/tls-traffic.ts';
+import { askOnce, type Place, shake, shownTo, startPlainMember, type TlsMember } from '../support/tls-traffic.ts';
 
 let service: LocalService;
 let secrets: ServiceSecrets;
@@ -223,20 +226,52 @@ describe('clients with certificates', () => {
   });
 });
 
-test('a reference that leads nowhere any more puts its listener in ERROR, names itself, and is healed by another', async () => {
+test('a secret that is deleted goes on being served, and is looked for again when there is no copy of it either', async () => {
   const { place } = await listen({ default_tls_container_ref: await issued('www.example') });
-  const reference = await issued('lost.example');
-  const broken = await listen({ default_tls_container_ref: reference });
+  const certificate = await issuer.issue('lost.example');
+  const reference = await secrets.keepCertificate(certificate);
+  const listener = await listen({ default_tls_container_ref: reference });
   await secrets.lose(reference);
-  await service.api.update('listeners', broken.id, { name: 'once more' });
-  await service.api.becomes('listeners', broken.id, 'ERROR');
+  await service.api.update('listeners', listener.id, { name: 'once more' });
+  await service.api.becomes('listeners', listener.id, 'ACTIVE');
+  expect(await shownTo(listener.place)).toBe('lost.example');
+
+  await secrets.loseCopy(reference);
+  await service.api.update('listeners', listener.id, { name: 'and again' });
+  await service.api.becomes('listeners', listener.id, 'ERROR');
   await service.api.active(lb.id);
-  await eventually('the reason is told', () => reasonOf(broken.id).includes(reference));
+  await eventually('the reason is told', () => reasonOf(listener.id).includes(reference));
   expect((await askOnce(place)).status).toBe(200);
-  await service.api.update('listeners', broken.id, { default_tls_container_ref: await issued('found.example') });
-  await service.api.becomes('listeners', broken.id, 'ACTIVE');
-  expect(await shownTo(broken.place)).toBe('found.example');
-  const kept = await shake(place);
-  expect((await ask(kept)).status).toBe(200);
-  kept.destroy();
+
+  await secrets.keepCertificate(certificate, reference.split('/').at(-1));
+  await service.api.becomes('listeners', listener.id, 'ACTIVE');
+  expect(await shownTo(listener.place)).toBe('lost.example');
+});
+
+test('a listener in ERROR for a certificate that cannot be read is healed by another', async () => {
+  const reference = await issued('lost.example');
+  const listener = await listen({ default_tls_container_ref: reference });
+  await secrets.lose(reference);
+  await secrets.loseCopy(reference);
+  await service.api.update('listeners', listener.id, { name: 'once more' });
+  await service.api.becomes('listeners', listener.id, 'ERROR');
+  await service.api.update('listeners', listener.id, { default_tls_container_ref: await issued('found.example') });
+  await service.api.becomes('listeners', listener.id, 'ACTIVE');
+  expect(await shownTo(listener.place)).toBe('found.example');
+});
+
+test('a PKCS#12 bundle kept with the key manager is served', async () => {
+  const { certificate, private_key } = await issuer.issue('bundle.example');
+  // OpenSSL reads its input twice.
+  const pem = join(service.temporary, 'bundle.pem');
+  writeFileSync(pem, `${private_key}\n${certificate}`);
+  const bundle = execFileSync('openssl', ['pkcs12', '-export', '-passout', 'pass:', '-in', pem]);
+  const { secret_ref } = await service.api.call('POST', '/key-manager/v1/secrets', {
+    name: 'bundle',
+    payload: bundle.toString('base64'),
+    payload_content_type: 'application/octet-stream',
+    payload_content_encoding: 'base64',
+  });
+  const { place } = await listen({ default_tls_container_ref: secret_ref });
+  expect(await shownTo(place)).toBe('bundle.example');
 });

@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { payloadKey } from '../../lambdas/domain/key-manager.ts';
+import { copyIdOf, copyKey } from '../../lambdas/drivers/certificates/certificate-copies.ts';
 import { LocalCertificates } from '../../lambdas/drivers/certificates/local-certificates.ts';
 import { aesSealer } from '../../lambdas/drivers/certificates/sealer.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
@@ -33,10 +35,15 @@ export class ServiceSecrets implements AsyncDisposable {
     return this.keep(`${certificate}\n${private_key}`, id);
   }
 
-  /** Nobody can read it from now on. */
+  /** Nobody can read it from now on, but the copy made when it was accepted. */
   async lose(reference: string): Promise<void> {
-    const id = reference.split('/').at(-1)!;
-    await this.#table.transact([{ kind: 'delete', key: { pk: `SECRET#${id}`, sk: 'KEY-MANAGER' } }]);
+    await this.#table.transact([{ kind: 'delete', key: payloadKey(reference.split('/').at(-1)!) }]);
+  }
+
+  /** The copy of a certificate is gone too. */
+  async loseCopy(reference: string): Promise<void> {
+    const copyId = copyIdOf({ kind: 'certificate', project_id: this.#projectId, reference });
+    await this.#table.transact([{ kind: 'delete', key: copyKey(copyId) }]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -35,7 +35,7 @@ describe('a PROMETHEUS listener', () => {
     expect(render(aListener({})).text).not.toContain('prometheus');
   });
 
-  test('with a certificate is refused rather than served in the clear', () => {
+  test('with a certificate that was not read is refused rather than served in the clear', () => {
     const secret = aListener({ ...metrics, default_tls_container_ref: 'https://keys.example/v1/containers/1' });
     const refusal = { name: 'Unrenderable', resource_id: secret.id };
     expect(() => render(secret)).toThrow(expect.objectContaining(refusal));

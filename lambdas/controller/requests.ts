@@ -38,10 +38,15 @@ export function requestRights(services: Requester, body: ArchiveMessage, sign: s
   return sent(services, 'announcement of archives', services.queue.send('archives', message));
 }
 
-export function requestApply(services: Requester, { id, generation, operation }: LoadBalancerRow): Promise<void> {
+/** @param again distinguishes the same request made once more */
+export function requestApply(
+  services: Requester,
+  { id, generation, operation }: LoadBalancerRow,
+  again = '',
+): Promise<void> {
   const body: ApplyMessage = { load_balancer_id: id, generation };
   // What the reconciler asks for again must not be dropped as a repetition.
-  const deduplication = `${id}-${generation}-${operation?.attempts ?? 0}`;
+  const deduplication = `${id}-${generation}-${operation?.attempts ?? 0}${again}`;
   return sent(
     services,
     'configuration to apply',
@@ -75,5 +80,7 @@ export function requestOperation(services: Requester, { id, operation }: LoadBal
 /** Whatever a PENDING load balancer waits for. @param again distinguishes the same request made once more */
 export function requestWhatIsPending(services: Requester, row: LoadBalancerRow, again = ''): Promise<void> {
   if (row.operation === null) return Promise.resolve();
+  // The flow restores the pair, and is not waited for.
+  if (row.operation.kind === 'failover' && row.lease?.serving) return requestApply(services, row, again);
   return row.operation.kind === 'update' ? requestApply(services, row) : requestOperation(services, row, again);
 }

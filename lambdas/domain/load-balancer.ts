@@ -84,6 +84,15 @@ export interface Lease {
   execution: string;
   /** Milliseconds since the epoch. */
   until: number;
+  /** While the other amphora of a pair is replaced. */
+  serving?: Serving;
+}
+
+/** Who carries a pair's traffic meanwhile: what is written goes into force there, without waiting for the flow's end. */
+export interface Serving {
+  amphora_ids: string[];
+  /** What they run, as far as it was committed. */
+  applied_generation: number;
 }
 
 /** An amphora on its way to a load balancer: recorded before it is made, so that whatever was made can be found and undone. */

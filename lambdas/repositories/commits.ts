@@ -85,6 +85,17 @@ function caughtUp(
   };
 }
 
+/** A flow that holds the load balancer commits at its own end; what became of children below it is so all the same. */
+function besideFlow(row: LoadBalancerRow, generation: number, gone: Set<string>): Partial<LoadBalancerRow> | undefined {
+  const { lease, listener_ids, pool_ids } = row;
+  const isGone = [...listener_ids, ...pool_ids].some((id) => gone.has(id));
+  if (lease?.serving === undefined && !isGone) return undefined;
+  const lists = { listener_ids: without(listener_ids, gone), pool_ids: without(pool_ids, gone) };
+  if (lease?.serving === undefined) return lists;
+  const applied_generation = Math.max(lease.serving.applied_generation, generation);
+  return { ...lists, lease: { ...lease, serving: { ...lease.serving, applied_generation } } };
+}
+
 export interface CommitRights {
   /** The execution whose lease this is; undefined for the worker, which has none. */
   execution?: string;
@@ -120,10 +131,9 @@ export async function commitApplied(
 
   const change = await changeLoadBalancer(store, tree.loadBalancer.id, (row) => {
     if (row.provisioning_status === 'PENDING_DELETE') return undefined;
-    // A flow that holds the load balancer commits at its own end.
     const isOthers =
       row.lease !== null && row.lease.execution !== rights.execution && row.lease.until > store.clock.now();
-    if (isOthers) return undefined;
+    if (isOthers) return besideFlow(row, outcome.generation, gone);
     const isDone = row.applied_generation >= outcome.generation && row.provisioning_status === 'ACTIVE';
     if (isDone && row.lease === null) return undefined;
     return { ...caughtUp(store, row, outcome.generation, gone, rights), lease: null };

@@ -17,6 +17,7 @@ import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { held, type OfOperation, owned } from './held.ts';
 import { promotionTasks } from './promotion.ts';
+import { allServing, requestForServing, servingMeanwhile } from './serving.ts';
 import { type Task, taskHandler } from './task.ts';
 
 /**
@@ -27,7 +28,7 @@ async function planned(
   services: Services,
   input: OfOperation,
   roles: AmphoraRole[],
-  besides: Partial<LoadBalancerRow> = {},
+  besides: (row: LoadBalancerRow) => Partial<LoadBalancerRow> = () => ({}),
 ): Promise<Candidate[]> {
   const ids = roles.map(() => services.newId());
   let candidates: Candidate[] = [];
@@ -43,7 +44,7 @@ async function planned(
       is_spare: false,
     }));
     // Those of an earlier attempt belong to nobody from here on, and are swept.
-    return { ...besides, candidates: [...mine.filter((one) => !roles.includes(one.role)), ...candidates] };
+    return { ...besides(row), candidates: [...mine.filter((one) => !roles.includes(one.role)), ...candidates] };
   });
   return candidates;
 }
@@ -51,7 +52,7 @@ async function planned(
 const PlanAmphorae: Task<OfOperation> = async (services, input) => {
   const row = await owned(services, input);
   // An earlier attempt may have died between handing its amphorae over and its end: this one makes all anew.
-  return { amphorae: await planned(services, input, rolesOf(row.topology), { amphora_ids: [] }) };
+  return { amphorae: await planned(services, input, rolesOf(row.topology), () => ({ amphora_ids: [] })) };
 };
 
 /** Which amphorae are replaced, the standby first: service hangs on the other meanwhile. */
@@ -65,8 +66,10 @@ const PlanFailover: Task<OfOperation & { amphora_id?: string }> = async (service
   return { amphorae: standbyFirst.map(({ id, role }) => ({ amphora_id: id, role })) };
 };
 
+/** Of a pair that still serves, whatever is written goes into force from here on, before the pair is whole again. */
 const PlanReplacement: Task<OfOperation & { amphora_id: string; role: AmphoraRole }> = async (services, input) => {
-  const [candidate] = await planned(services, input, [input.role]);
+  const [candidate] = await planned(services, input, [input.role], (row) => servingMeanwhile(row, input));
+  await requestForServing(services, input);
   return candidate;
 };
 
@@ -128,6 +131,7 @@ const ReplaceAmphora: Task<OfOperation & { old_amphora_id: string; amphora_id: s
     const { amphora_ids, candidates } = held(row, input);
     if (!candidates.some((one) => one.amphora_id === input.amphora_id)) return undefined;
     return {
+      ...allServing(row),
       amphora_ids: [...amphora_ids.filter((id) => id !== input.old_amphora_id), input.amphora_id],
       candidates: candidates.filter((one) => one.amphora_id !== input.amphora_id),
     };

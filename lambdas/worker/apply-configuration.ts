@@ -20,19 +20,25 @@ const newestOf = (bodies: ApplyMessage[]): Wanted => ({
   ...(bodies.some((body) => body.is_lost) ? { is_lost: true } : {}),
 });
 
-/** Done before, not wanted any more, or somebody else's. */
-function isIdle(row: LoadBalancerRow, { generation, is_lost }: Wanted, now: number): boolean {
-  if (row.provisioning_status === 'PENDING_DELETE') return true;
-  if (row.applied_generation >= generation && row.provisioning_status === 'ACTIVE' && !is_lost) return true;
-  // The flow that holds it sees the new generation when it commits, and sets it going.
-  return row.lease !== null && row.lease.until > now;
+/** Beside a flow: who serves a pair that is restored. Whatever else a flow holds it sets going itself, when it commits. */
+const servingIds = ({ lease }: LoadBalancerRow, { generation }: Wanted): string[] | undefined =>
+  lease?.serving && lease.serving.applied_generation < generation ? lease.serving.amphora_ids : undefined;
+
+/** Whom to apply it to; undefined when it was done before, is not wanted any more, or is somebody else's. */
+function targetsOf(row: LoadBalancerRow, wanted: Wanted, now: number): string[] | undefined {
+  const { provisioning_status, applied_generation, lease } = row;
+  if (provisioning_status === 'PENDING_DELETE') return undefined;
+  if (lease !== null && lease.until > now) return servingIds(row, wanted);
+  const isDone = applied_generation >= wanted.generation && provisioning_status === 'ACTIVE';
+  return isDone && !wanted.is_lost ? undefined : row.amphora_ids;
 }
 
 async function applyNewest(services: Services, loadBalancerId: string, wanted: Wanted): Promise<void> {
   const row = await readLoadBalancer(services.table, loadBalancerId);
-  if (row === undefined || isIdle(row, wanted, services.clock.now())) return;
-  if (row.amphora_ids.length === 0) return requestOperation(services, row);
-  const applied = await applyUnlessOvertaken(services, row);
+  const targets = row && targetsOf(row, wanted, services.clock.now());
+  if (row === undefined || targets === undefined) return;
+  if (targets.length === 0) return requestOperation(services, row);
+  const applied = await applyUnlessOvertaken(services, row.id, targets);
   if (applied === undefined) return;
   const { transitions } = await commitApplied(services, applied.tree, applied, {
     operation_timeout_ms: services.config.operation_timeout_ms,
@@ -41,9 +47,9 @@ async function applyNewest(services: Services, loadBalancerId: string, wanted: W
 }
 
 /** Whoever pushed a newer generation commits it. */
-async function applyUnlessOvertaken(services: Services, row: LoadBalancerRow) {
+async function applyUnlessOvertaken(services: Services, loadBalancerId: string, amphoraIds: string[]) {
   try {
-    return await applyConfiguration(services, row.id, (tree) => addressesOf(services, tree.loadBalancer.amphora_ids));
+    return await applyConfiguration(services, loadBalancerId, () => addressesOf(services, amphoraIds));
   } catch (error) {
     if (error instanceof StaleConfiguration) return undefined;
     throw error;

@@ -25,6 +25,10 @@ const withSpare = async (world: FlowWorld) => {
   return '';
 };
 const firstAmphora = async (world: FlowWorld, id: string) => (await world.loadBalancer(id)).amphora_ids[0]!;
+const servingAmphora = async (world: FlowWorld, id: string) => {
+  const owner = await world.outside.network.vipOwner(id, await world.loadBalancer(id));
+  return owner!;
+};
 const create = (world: FlowWorld) => world.create();
 const failover = (world: FlowWorld, id: string) => world.failover(id);
 const becomes = 'ACTIVE' as const;
@@ -51,6 +55,17 @@ export const scenarios: Scenario[] = [
     becomes,
   },
   { name: 'failover of a pair', config: pair, flows: failing, prepare: active, go: failover, becomes },
+  {
+    name: 'failover of the one of a pair that has the VIP, with a write meanwhile',
+    config: pair,
+    flows: failing,
+    prepare: active,
+    go: async (world, id) => {
+      await requestFailover(world.services, await servingAmphora(world, id));
+      await world.rename(id);
+    },
+    becomes,
+  },
   {
     name: 'delete',
     flows: ['delete-load-balancer'],

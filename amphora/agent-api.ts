@@ -46,6 +46,15 @@ export interface ConfigurationRejected {
  */
 export const manifestLine = /^\s*# file ([0-9a-f-]{36}(?:\.[a-z0-9-]+){1,2}) ([0-9a-f]{64})$/;
 
+/**
+ * A line of the configuration: the other amphora of the pair, by id and address. The agent asks it `GET /1.0/peer`, which is answered to any
+ * amphora of the deployment, and reports when it falls silent.
+ */
+export const pairLine = /^\s*# amphora ([0-9a-f-]{36}) (\S+)$/;
+
+/** Where agents of a pair ask each other: 204. */
+export const peerPath = '/1.0/peer';
+
 /** 409 of a configuration push: nothing changed; to be pushed again once these were uploaded. */
 export interface CertificatesMissing {
   error: 'certificates_missing';
@@ -134,6 +143,8 @@ export interface Heartbeat {
   pools: Record<string, { status: 'UP' | 'DOWN'; members: Record<string, string> }>;
   /** Pages of the statistics of members that have news, by number; left out when there are none. */
   member_pages?: Record<string, MemberPage>;
+  /** The other amphora of the pair does not answer this one since (milliseconds since the epoch, the agent's clock). */
+  peer?: { amphora_id: string; silent_since: number };
   /** Archives that wait for a right, some of the oldest; and lines lost since the last that told. Absent when there is nothing. */
   logs?: { archives: LogArchive[]; dropped: number };
 }

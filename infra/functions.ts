@@ -117,7 +117,8 @@ export const functions = {
     timeoutSeconds: 30,
     table: 'write',
     seals: true,
-    sends: ['work', 'archives'],
+    // Of a suspicion that is confirmed: a failover.
+    sends: ['work', 'archives', 'operations'],
     publishes: true,
   },
   'health-scan': {

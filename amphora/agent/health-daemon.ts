@@ -7,6 +7,7 @@ import type { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
 import type { Logs } from './logs/logs.ts';
 import { documentsIn, lvsListeners } from './lvs/documents.ts';
+import { PeerProbe } from './peer-probe.ts';
 import { newsIn, openConnections, readStates } from './statistics.ts';
 import { type Accounts, accountsIn } from './traffic-ledger.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
@@ -36,6 +37,7 @@ export class HealthDaemon {
   readonly #loadBalancer: LoadBalancer;
   readonly #queue: HeartbeatQueue;
   readonly #logs: Logs | null;
+  readonly #probe: PeerProbe;
   readonly #boot = randomUUID();
   readonly #traffic: TrafficMeter;
   #open = new Map<string, number>();
@@ -60,10 +62,13 @@ export class HealthDaemon {
     this.#loadBalancer = loadBalancer;
     this.#traffic = traffic;
     this.#queue = queue;
+    const text = () => loadBalancer.store.current?.text ?? '';
+    this.#probe = new PeerProbe(settings, text, () => this.reportSoon());
   }
 
   start(): void {
     const { heartbeat_interval_ms } = this.#settings;
+    this.#probe.start();
     setInterval(() => void this.#watch(), Math.min(heartbeat_interval_ms / 4, longestWatchMs));
     setInterval(() => void this.#send(), heartbeat_interval_ms);
     void this.#send();
@@ -162,6 +167,7 @@ export class HealthDaemon {
       listeners,
       pools: this.#states.pools,
       ...this.#memberPages(),
+      ...this.#probe.report(),
       ...this.#logs?.report(Date.now()),
     };
   }

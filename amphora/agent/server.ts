@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import type { CertificatesMissing } from '../agent-api.ts';
+import { type CertificatesMissing, peerPath } from '../agent-api.ts';
 import { HaproxyFailed } from './haproxy-process.ts';
 import { FilesMissing, Outdated, UnknownLoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
@@ -26,6 +26,8 @@ export function createAgentServer(agent: Agent): Server {
 }
 
 async function handle(agent: Agent, request: IncomingMessage): Promise<AgentResponse> {
+  // Any amphora of the deployment may ask whether this one answers: nothing is told but that.
+  if (request.url === peerPath && request.method === 'GET') return { status: 204, body: '' };
   if (!isControlPlane(request.socket as TLSSocket, agent.settings.client_name)) {
     return failure(403, 'the client certificate is not the control plane’s');
   }

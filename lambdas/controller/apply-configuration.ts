@@ -5,13 +5,14 @@ import { Unrenderable } from '../domain/unrenderable.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
 import type { Certificates } from '../haproxy/files.ts';
 import type { Peer } from '../haproxy/peers.ts';
+import type { Partner } from '../haproxy/process.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { renderAmphora } from './amphora-configuration.ts';
 import { CertificateReader } from './certificates.ts';
 import { loggingOf } from './logging.ts';
-import { peersOf } from './peers.ts';
+import { partnersOf, peersOf } from './peers.ts';
 import { blame, Refusals, type Stages, withRefused } from './refusals.ts';
 
 export interface Applied {
@@ -30,6 +31,7 @@ interface Round {
   wished: Tree;
   certificates: Certificates;
   peers: (amphoraId: string) => Peer[];
+  partner: (amphoraId: string) => Partner | undefined;
   /** Of those who were; two amphorae may refuse the same in this round. */
   stages: Stages;
 }
@@ -39,7 +41,15 @@ function rendered(services: Services, round: Round, amphora: AmphoraAddress, ref
   const { hard_stop_after_ms: hardStopAfterMs, connections_default: maxConnectionsDefault } = services.config;
   const logging = loggingOf(services.config);
   const peers = round.peers(amphora.id);
-  const options = { amphora_id: amphora.id, peers, hardStopAfterMs, maxConnectionsDefault, logging };
+  const partner = round.partner(amphora.id);
+  const options = {
+    amphora_id: amphora.id,
+    peers,
+    ...(partner && { partner }),
+    hardStopAfterMs,
+    maxConnectionsDefault,
+    logging,
+  };
   try {
     return renderAmphora(round.wished, options, round.certificates);
   } catch (error) {
@@ -84,12 +94,12 @@ export async function applyConfiguration(
   const targets = await amphorae(tree);
   const refusals = new Refusals();
   const reader = new CertificateReader(services);
-  const peers = await peersOf(services, tree);
+  const [peers, partner] = [await peersOf(services, tree), await partnersOf(services, tree)];
   // Each round somebody more is refused, so this ends; amphorae that took an earlier round get the last one too.
   for (let isTaken = false; !isTaken; ) {
     const { stages } = refusals;
     const wished = withRefused(tree, stages);
-    const round = { tree, wished, stages, peers, certificates: await reader.read(wished) };
+    const round = { tree, wished, stages, peers, partner, certificates: await reader.read(wished) };
     const taken = await Promise.all(targets.map((amphora) => push(services, round, amphora, refusals)));
     isTaken = taken.every(Boolean);
   }

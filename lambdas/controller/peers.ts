@@ -2,6 +2,7 @@
 import type { AmphoraRow } from '../domain/amphora.ts';
 import type { Tree } from '../domain/tree.ts';
 import { hasStickTable, type Peer } from '../haproxy/peers.ts';
+import type { Partner } from '../haproxy/process.ts';
 import { readAmphorae, setAmphora } from '../repositories/amphorae.ts';
 import type { Store } from '../repositories/store.ts';
 
@@ -21,6 +22,22 @@ export async function peersOf(store: Store, tree: Tree): Promise<(amphoraId: str
     // Candidates come last, and replace whom they are made to replace.
     const byPlace = new Map([...peers, ...own].map((peer) => [peer.place, peer]));
     return [...byPlace.values()].toSorted((a, b) => a.place - b.place);
+  };
+}
+
+/** The other one of the load balancer's pair, or of those that are made for it together; nobody beside one that replaces another. */
+export async function partnersOf(
+  store: Store,
+  { loadBalancer }: Tree,
+): Promise<(amphoraId: string) => Partner | undefined> {
+  if (loadBalancer.topology !== 'ACTIVE_STANDBY') return () => undefined;
+  const { amphora_ids, candidates } = loadBalancer;
+  const ids = amphora_ids.length > 0 ? amphora_ids : candidates.map((one) => one.amphora_id);
+  const rows = await readAmphorae(store.table, ids);
+  return (amphoraId) => {
+    const other = ids.includes(amphoraId) ? rows.find(({ id }) => id !== amphoraId) : undefined;
+    if (other === undefined || other.lb_network_ip === null) return undefined;
+    return { amphora_id: other.id, lb_network_ip: other.lb_network_ip };
   };
 }
 

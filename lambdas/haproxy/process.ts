@@ -1,6 +1,6 @@
 // What holds for the whole HAProxy process: its `global` and `defaults` sections.
 import type { ListenerRow } from '../domain/listener.ts';
-import { type Argument, linesOf, name, type Section, section, words } from './config.ts';
+import { type Argument, address, linesOf, name, type Section, section, words } from './config.ts';
 import { adminTarget, type LoggingOptions, proxyTarget } from './logging.ts';
 import type { Peer } from './peers.ts';
 
@@ -12,9 +12,20 @@ export interface RenderOptions {
   maxConnectionsDefault?: number;
   /** Amphorae of the load balancer, itself among them; without them stick tables are each process's own. */
   peers?: Peer[];
+  /** The other one of a pair; its agent is asked whether it answers. */
+  partner?: Partner;
   /** Undefined where nobody takes logs. */
   logging?: LoggingOptions;
 }
+
+export interface Partner {
+  amphora_id: string;
+  lb_network_ip: string;
+}
+
+/** For the agent, not for HAProxy. */
+const partnerLine = ({ partner }: RenderOptions): Argument[][] =>
+  partner === undefined ? [] : [words`# amphora ${name(partner.amphora_id)} ${address(partner.lb_network_ip)}`];
 
 /** Octavia's ceiling for one process. */
 const maxConnectionsOfProcess = 1_000_000;
@@ -41,6 +52,7 @@ export function processSections(listeners: ListenerRow[], options: RenderOptions
       linesOf(
         null,
         words`node ${name(options.amphora_id)}`,
+        ...partnerLine(options),
         // Only `level admin` may add and delete servers. In quotes, since the directory may have a space.
         words`stats socket '{{DIRECTORY}}/haproxy.sock' mode 600 level admin`,
         words`server-state-file '{{DIRECTORY}}/servers-state'`,

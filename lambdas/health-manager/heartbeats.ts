@@ -15,6 +15,7 @@ import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { type SqsHandler, sqsHandler } from '../runtime/sqs-batch.ts';
 import { countedBy, newestOf, pagesOf, sequenceOf, statusDigest } from './digest.ts';
+import { suspicionOf, takeInSuspicion } from './suspicions.ts';
 
 function isGenuine(services: Services, amphora: AmphoraRow, { payload, hmac }: SignedHeartbeat): boolean {
   const key = services.sealer.open(amphora.heartbeat_key, heartbeatPurpose(amphora.id));
@@ -79,11 +80,13 @@ async function takeIn(
       generation: newest.generation,
       digest: newest.digest,
       active: Object.fromEntries(Object.entries(newest.listeners).map(([id, { stats }]) => [id, stats.conns])),
+      suspect: suspicionOf(newest.peer),
     },
     counted: countedBy(newest, health),
     pages: pagesOf(fresh),
   });
   if (isTaken) await takeInLogs(services, amphora.id, fresh);
+  if (isTaken) await takeInSuspicion(services, amphora, health, suspicionOf(newest.peer));
   if (!isTaken || amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
   const digest = statusDigest(newest);
   if (health?.rolled_up !== digest) await rollUp(services, amphora, newest, digest);

@@ -2,6 +2,7 @@
 import { announce } from '../controller/announce.ts';
 import { requestFailover } from '../controller/failover.ts';
 import { isStorm } from '../domain/storm-guard.ts';
+import { limitsOf } from '../domain/suspicion.ts';
 import { type HealthRow, noteScan, readAllHealth } from '../repositories/health.ts';
 import { setStormGuard } from '../repositories/storm-guard.ts';
 import type { Services } from '../runtime/services.ts';
@@ -30,13 +31,16 @@ async function guard(services: Services, silent: number, all: number): Promise<b
 
 /** One look at every amphora; always the same work, however many are silent. */
 export async function scanHealth(services: Services): Promise<ScanResult> {
-  const { heartbeat_timeout_ms, health_scan_interval_ms, concurrent_failovers } = services.config;
+  const { heartbeat_interval_ms, heartbeat_timeout_ms, health_scan_interval_ms, concurrent_failovers } =
+    services.config;
   const { watching_since, scanned_at } = await noteScan(
     services,
     Math.max(heartbeat_timeout_ms, 3 * health_scan_interval_ms),
   );
   const rows = await readAllHealth(services.table);
-  const silent = rows.filter((row) => silence(row, watching_since, scanned_at) > heartbeat_timeout_ms);
+  const silenceOf = (row: HealthRow) => silence(row, watching_since, scanned_at);
+  const limitOf = limitsOf(rows, silenceOf, { interval_ms: heartbeat_interval_ms, timeout_ms: heartbeat_timeout_ms });
+  const silent = rows.filter((row) => silenceOf(row) > limitOf(row));
   const is_storm = await guard(services, silent.length, rows.length);
   const result = { amphorae: rows.length, silent: silent.length, failed_over: 0, is_storm };
   if (is_storm) return result;

@@ -1,4 +1,6 @@
 // Signs of life: one row per amphora with when it was last heard, what it runs and what it has counted. One write per heartbeat.
+
+import type { Suspicion } from '../domain/suspicion.ts';
 import {
   type Condition,
   type Item,
@@ -27,6 +29,8 @@ export interface HealthRow {
   rolled_up: string;
   /** Open connections by listener, as last reported. */
   active: Record<string, number>;
+  /** The other one of its pair, which does not answer it. */
+  suspect?: Suspicion | null;
 }
 
 export interface Sign {
@@ -106,6 +110,9 @@ const countsFor = (loadBalancerId: string, amphoraId: string): Operation => ({
 const watchKey = { pk: 'HEALTH#watch', sk: 'WATCH' };
 
 /** When the health of amphorae was looked at last, and since when without a gap. */
+export const readScannedAt = async (table: Table): Promise<number> =>
+  Number((await table.get(watchKey))?.['scanned_at'] ?? 0);
+
 export interface Watch {
   scanned_at: number;
   watching_since: number;

@@ -10,6 +10,7 @@ export interface OctaviaEvent {
     | 'failover_completed'
     | 'failover_failed'
     | 'standby_promoted'
+    | 'peer_suspected'
     | 'storm_guard_engaged'
     | 'storm_guard_released'
     | 'orphan_swept'

@@ -1,7 +1,7 @@
 // Asks for an amphora to be replaced: by the health manager, news of its machine, or an administrator.
 import type { AmphoraRow } from '../domain/amphora.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
-import { readAmphora } from '../repositories/amphorae.ts';
+import { readAmphora, setAmphora } from '../repositories/amphorae.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
 import type { Services } from '../runtime/services.ts';
 import { announceTransitions } from './announce.ts';
@@ -22,6 +22,22 @@ async function isOwned(services: Services, row: AmphoraRow): Promise<boolean> {
   if (row.load_balancer_id !== null) return true;
   if (row.status === 'READY') await removeAmphora(services, row);
   return false;
+}
+
+/**
+ * A failover of one amphora that could not be done shows on that amphora: it is in ERROR, as in Octavia, until it is replaced, given up by an
+ * administrator, or heard again.
+ */
+export async function markLost(services: Services, { operation, amphora_ids }: LoadBalancerRow): Promise<void> {
+  if (operation?.kind !== 'failover' || operation.amphora_id === undefined) return;
+  if (!amphora_ids.includes(operation.amphora_id)) return;
+  await setAmphora(services, operation.amphora_id, { status: 'ERROR' }, { equals: { status: 'ALLOCATED' } });
+}
+
+/** It speaks: whatever could not be done, it is there. */
+export async function markFound(services: Services, { id, status, load_balancer_id }: AmphoraRow): Promise<void> {
+  if (status !== 'ERROR' || load_balancer_id === null) return;
+  await setAmphora(services, id, { status: 'ALLOCATED' }, { equals: { status: 'ERROR' } });
 }
 
 /**

@@ -2,6 +2,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { announceOperatingStatuses } from '../controller/announce.ts';
+import { markFound } from '../controller/failover.ts';
 import { requestApplyAgain, requestRights } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
@@ -85,6 +86,7 @@ async function takeIn(
     counted: countedBy(newest, health),
     pages: pagesOf(fresh),
   });
+  if (isTaken) await markFound(services, amphora);
   if (isTaken) await takeInLogs(services, amphora.id, fresh);
   if (isTaken) await takeInSuspicion(services, amphora, health, suspicionOf(newest.peer));
   if (!isTaken || amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;

@@ -1,5 +1,6 @@
 // Housekeeping, the last net: whatever is PENDING past its deadline is set going again, and ended when that did not help.
 import { announce, announceTransitions } from '../controller/announce.ts';
+import { markLost } from '../controller/failover.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { FlowName } from '../drivers/flows/flow-driver.ts';
@@ -42,6 +43,7 @@ export async function reconcileLoadBalancer(services: Services, row: LoadBalance
     const reason = `${operation.kind} did not end within ${services.config.operation_attempts} attempts`;
     const { id: operation_id, attempts } = operation;
     const execution = row.lease?.execution;
+    await markLost(services, row);
     const transitions = await commitFailed(services, row.id, reason, { operation_id, attempts, execution });
     if (transitions.length === 0) return;
     await announce(services, row, 'operation_expired', 'loadbalancer', row.id, { reason });

@@ -104,7 +104,10 @@ export const condemnOperation = (store: Store, id: string): Operation => ({
   when: { exists: true, equals: { status: 'ERROR' } },
 });
 
-/** The standby becomes the one with the VIP and the other the standby, at once: a pair never has two of a kind. */
+/**
+ * The standby becomes the one with the VIP and the other the standby, at once: a pair never has two of a kind.
+ * @param demotedId may be of an amphora that is gone
+ */
 export async function swapRoles(store: Store, promotedId: string, demotedId: string): Promise<void> {
   const updated_at = timestamp(store.clock.now());
   const become = (id: string, role: AmphoraRow['role']): Operation => ({
@@ -113,7 +116,8 @@ export async function swapRoles(store: Store, promotedId: string, demotedId: str
     set: { role, updated_at },
     when: { exists: true },
   });
-  await store.table.transact([become(promotedId, 'MASTER'), become(demotedId, 'BACKUP')]);
+  const isThere = (await readAmphora(store.table, demotedId)) !== undefined;
+  await store.table.transact([become(promotedId, 'MASTER'), ...(isThere ? [become(demotedId, 'BACKUP')] : [])]);
 }
 
 const counterNames = ['bytes_in', 'bytes_out', 'total_connections', 'request_errors'];

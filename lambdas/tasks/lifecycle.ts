@@ -1,7 +1,8 @@
 // Tasks that only remember: Octavia's database and lifecycle tasks.
 import { announce, announceTransitions } from '../controller/announce.ts';
+import { markLost } from '../controller/failover.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
-import { isSpareFor, machineWish, rolesOf } from '../domain/amphora.ts';
+import { type AmphoraRow, isSpareFor, machineWish, rolesOf } from '../domain/amphora.ts';
 import { Superseded } from '../domain/errors.ts';
 import type { Candidate, LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { AmphoraRole } from '../domain/statuses.ts';
@@ -55,6 +56,12 @@ const PlanAmphorae: Task<OfOperation> = async (services, input) => {
   return { amphorae: await planned(services, input, rolesOf(row.topology), () => ({ amphora_ids: [] })) };
 };
 
+/** Those an administrator gave up are replaced too, under ids that nobody has. */
+const missingOf = (services: Services, { topology }: LoadBalancerRow, present: AmphoraRow[]) =>
+  rolesOf(topology)
+    .filter((role) => !present.some((one) => one.role === role))
+    .map((role) => ({ amphora_id: services.newId(), role }));
+
 /** Which amphorae are replaced, the standby first: service hangs on the other meanwhile. */
 const PlanFailover: Task<OfOperation & { amphora_id?: string }> = async (services, input) => {
   const row = await owned(services, input);
@@ -62,8 +69,12 @@ const PlanFailover: Task<OfOperation & { amphora_id?: string }> = async (service
     input.amphora_id === undefined ? row.amphora_ids : row.amphora_ids.filter((id) => id === input.amphora_id);
   const amphorae = await readAmphorae(services.table, ids);
   await announce(services, row, 'failover_started', 'loadbalancer', row.id, { amphora_ids: ids });
-  const standbyFirst = amphorae.toSorted((a, b) => Number(b.role === 'BACKUP') - Number(a.role === 'BACKUP'));
-  return { amphorae: standbyFirst.map(({ id, role }) => ({ amphora_id: id, role })) };
+  const planned = amphorae.map(({ id, role }) => ({ amphora_id: id, role }));
+  const missing = input.amphora_id === undefined ? missingOf(services, row, amphorae) : [];
+  const standbyFirst = [...planned, ...missing].toSorted(
+    (a, b) => Number(b.role === 'BACKUP') - Number(a.role === 'BACKUP'),
+  );
+  return { amphorae: standbyFirst };
 };
 
 /** Of a pair that still serves, whatever is written goes into force from here on, before the pair is whole again. */
@@ -216,6 +227,8 @@ const FailOperation: Task<OfOperation & { error: FlowError }> = async (services,
   const row = await readLoadBalancer(services.table, input.load_balancer_id);
   if (row === undefined || row.lease?.execution !== input.execution) return;
   if (row.operation !== null && row.operation.id !== input.operation_id) return letGo(services, input);
+  // Before the last write: whoever is cut off in between comes by again.
+  await markLost(services, row);
   const transitions = await commitFailed(services, row.id, said(input.error), input);
   if (transitions.length === 0) return letGo(services, input);
   if (row.operation?.kind === 'failover') {

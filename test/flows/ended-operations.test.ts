@@ -1,7 +1,13 @@
 // Whoever ends an operation in ERROR ends that one, and none that was accepted since.
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { SQSEvent } from 'aws-lambda';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { requestFailover } from '../../lambdas/controller/failover.ts';
+import { heartbeatsHandler } from '../../lambdas/health-manager/heartbeats.ts';
 import { reconcileLoadBalancer } from '../../lambdas/housekeeping/reconcile.ts';
+import { readAmphora, readAmphorae, setAmphora } from '../../lambdas/repositories/amphorae.ts';
+import { unsoundness } from '../support/flow-soundness.ts';
 import { FlowWorld } from '../support/flow-world.ts';
+import { BeatingAmphora } from '../support/heartbeats.ts';
 
 let world: FlowWorld;
 beforeEach(() => {
@@ -41,4 +47,70 @@ it('a delete that is accepted while a create is being ended in ERROR is carried 
   await world.settle();
   expect(isAsked).toBe(true);
   expect(await world.loadBalancers()).toEqual([]);
+});
+
+describe('an amphora whose failover failed', () => {
+  const amphoraOf = async (id: string) => (await world.loadBalancer(id)).amphora_ids[0]!;
+  const path = (amphora: string) => `/v2/octavia/amphorae/${amphora}`;
+  const statusOf = async (amphora: string) => (await world.api({ path: path(amphora) })).body.amphora?.status;
+
+  async function fail(): Promise<{ id: string; amphora: string }> {
+    const id = await world.createActive();
+    const amphora = await amphoraOf(id);
+    world.on('compute.build', 'before', () => {
+      throw new TypeError('no machines left');
+    });
+    expect(await requestFailover(world.services, amphora)).toBe(true);
+    await world.settle();
+    expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ERROR', failed: 'failover' });
+    return { id, amphora };
+  }
+
+  it('is shown in ERROR, and is gone when it is failed over again', async () => {
+    const { id, amphora } = await fail();
+    expect(await statusOf(amphora)).toBe('ERROR');
+    world.clock.turn(10_000);
+    expect(await requestFailover(world.services, amphora)).toBe(true);
+    await world.settle();
+    expect(await statusOf(amphora)).toBeUndefined();
+    expect(await unsoundness(world)).toEqual([]);
+    expect(await statusOf(await amphoraOf(id))).toBe('ALLOCATED');
+  });
+
+  it('may be deleted by an administrator', async () => {
+    const { id, amphora } = await fail();
+    expect((await world.api({ method: 'DELETE', path: path(amphora) })).status).toBe(204);
+    await world.age();
+    expect(await statusOf(amphora)).toBeUndefined();
+    expect((await world.loadBalancer(id)).amphora_ids).not.toContain(amphora);
+  });
+
+  it.each(['MASTER', 'BACKUP'])(
+    'of a pair, %s, deleted by an administrator, is made again by a failover',
+    async (role) => {
+      await world.close();
+      world = new FlowWorld({ topology: 'ACTIVE_STANDBY' });
+      const id = await world.createActive();
+      const rows = await readAmphorae(world.outside.table, (await world.loadBalancer(id)).amphora_ids);
+      const lost = rows.find((one) => one.role === role)!.id;
+      await setAmphora(world.services, lost, { status: 'ERROR' });
+      expect((await world.api({ method: 'DELETE', path: path(lost) })).status).toBe(204);
+      await world.age();
+      expect(await world.failover(id)).toBe(202);
+      await world.settle();
+      await world.age();
+      expect((await world.loadBalancer(id)).amphora_ids).toHaveLength(2);
+      expect(await unsoundness(world)).toEqual([]);
+    },
+  );
+
+  it('is in use again when it is heard', async () => {
+    const { amphora } = await fail();
+    const { services } = world;
+    const beating = new BeatingAmphora({ services } as never, (await readAmphora(services.table, amphora))!);
+    const body = JSON.stringify(beating.signed(beating.beat()));
+    const event = { Records: [{ messageId: 'one', body }] } as unknown as SQSEvent;
+    await heartbeatsHandler(services)(event);
+    expect(await statusOf(amphora)).toBe('ALLOCATED');
+  });
 });

@@ -7,11 +7,12 @@ import { CertificateFiles, stagingDirectory } from './certificate-files.ts';
 import { outline } from './config-diff.ts';
 import { type Configuration, ConfigurationStore, filesOf, type Vip } from './configuration.ts';
 import { HaproxyProcess } from './haproxy-process.ts';
+import type { Identity } from './identity.ts';
 import { log, textOf } from './log.ts';
 import { VirtualServers } from './lvs/virtual-servers.ts';
 import { readManifest } from './manifest.ts';
 import { MemberChanger } from './member-changes.ts';
-import { writePeerCertificate } from './peer-certificate.ts';
+import { renewPeerCertificate, writePeerCertificate } from './peer-certificate.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
 import { hasPeers, hasRemotePeer } from './standby.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
@@ -43,6 +44,7 @@ export class LoadBalancer {
   /** UDP and SCTP listeners, which HAProxy does not serve. */
   readonly virtualServers: VirtualServers;
   readonly #settings: AgentSettings;
+  readonly #identity: Identity;
   readonly #traffic: TrafficMeter;
   readonly #onChange: () => void;
   readonly #pings = new PingTrial();
@@ -53,8 +55,9 @@ export class LoadBalancer {
   #recovery: Promise<void> = Promise.resolve();
 
   /** `onChange` is called whenever HAProxy may show something new. */
-  constructor(settings: AgentSettings, traffic: TrafficMeter, onChange: () => void) {
+  constructor(settings: AgentSettings, identity: Identity, traffic: TrafficMeter, onChange: () => void) {
     this.#settings = settings;
+    this.#identity = identity;
     this.#traffic = traffic;
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
@@ -78,7 +81,7 @@ export class LoadBalancer {
       store.stage(candidate);
       const staging = stagingDirectory(candidate.load_balancer_id);
       if (hasPeers(candidate.text)) {
-        for (const place of [staging, candidate.load_balancer_id]) writePeerCertificate(this.#settings, place);
+        for (const place of [staging, candidate.load_balancer_id]) writePeerCertificate(this.#identity, place);
       }
       try {
         await this.virtualServers.check(candidate.load_balancer_id, candidate.text);
@@ -164,12 +167,25 @@ export class LoadBalancer {
       const { haproxy, members } = this.#targetFor(current.load_balancer_id);
       const wasInterrupted = this.store.wasInterrupted();
       if (wasInterrupted) this.store.restore();
-      if (!(await haproxy.adopt())) return haproxy.start();
+      const isRunning = await haproxy.adopt();
+      await this.#renewPeers();
+      if (!isRunning) return haproxy.start();
       if (wasInterrupted) return haproxy.reload();
       const { worker } = await haproxy.runtime.showProcesses();
       if (worker !== null) await members.adoptDepartures(worker, outline(current.text));
     });
     return this.#recovery;
+  }
+
+  /** The agent has another certificate, or trusts others: so does HAProxy, towards its peers. */
+  renewIdentity(): Promise<void> {
+    return this.#inTurn(() => this.#renewPeers());
+  }
+
+  async #renewPeers(): Promise<void> {
+    const { current } = this.store;
+    if (current === null || !hasPeers(current.text)) return;
+    await renewPeerCertificate(this.#identity, current.load_balancer_id, this.haproxy);
   }
 
   /** Tries again to delete members whose connections had not ended. */

@@ -7,6 +7,7 @@ import { HaproxyFailed } from './haproxy-process.ts';
 import { FilesMissing, Outdated, UnknownLoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
 import { type Agent, type AgentResponse, failure, routes } from './routes.ts';
+import { IdentityRefused } from './server-certificate.ts';
 import { isControlPlane, tlsOptions } from './tls.ts';
 import { ConfigurationRefused } from './validation.ts';
 
@@ -19,22 +20,27 @@ class BodyTooLarge extends Error {
 }
 
 export function createAgentServer(agent: Agent): Server {
-  return createServer(tlsOptions(agent.settings), async (request, response) => {
+  const server = createServer(tlsOptions(agent.identity), async (request, response) => {
     const answer = await handle(agent, request).catch(translate);
     send(response, answer);
   });
+  agent.identity.onChange(() => server.setSecureContext(agent.identity.tls));
+  return server;
 }
 
 async function handle(agent: Agent, request: IncomingMessage): Promise<AgentResponse> {
-  if (!isControlPlane(request.socket as TLSSocket, agent.settings.client_name)) {
+  const socket = request.socket as TLSSocket;
+  const peer = socket.getPeerX509Certificate();
+  if (peer === undefined || !isControlPlane(socket, agent.settings.client_name)) {
     return failure(403, 'the client certificate is not the control plane’s');
   }
+  agent.identity.noteRequest(socket);
   const path = (request.url ?? '/').split('?')[0]!;
   for (const [method, pattern, handler] of routes) {
     const match = method === request.method ? pattern.exec(path) : null;
     if (!match) continue;
     const body = await readBody(request);
-    return handler(agent, { path: match.slice(1), headers: request.headers, body });
+    return handler(agent, { path: match.slice(1), headers: request.headers, body, peer });
   }
   return failure(404, `${request.method} ${path} not found`);
 }
@@ -55,6 +61,7 @@ function translate(error: unknown): AgentResponse {
   const text = textOf(error);
   if (error instanceof ConfigurationRefused) return { status: 400, body: error.rejection };
   if (error instanceof Outdated) return failure(409, text);
+  if (error instanceof IdentityRefused) return failure(400, text);
   if (error instanceof FilesMissing) {
     const missing = { error: 'certificates_missing', http_code: 409, missing: error.digests } as const;
     return { status: 409, body: missing satisfies CertificatesMissing };

@@ -1,5 +1,5 @@
 // Amphorae: the machines that run HAProxy for a load balancer, or wait to.
-import type { LoadBalancerRow } from './load-balancer.ts';
+import type { FailoverPause, LoadBalancerRow } from './load-balancer.ts';
 import type { AmphoraRole, AmphoraStatus } from './statuses.ts';
 
 export interface AmphoraRow {
@@ -21,8 +21,25 @@ export interface AmphoraRow {
   compute_flavor?: string | null;
   /** Among the amphorae of its load balancer, for as long as it is there: who replaces it gets the same. Roles may be swapped. */
   peer_place?: number;
+  /** Id of the authority that signed its certificate, and of those it was told to trust; never more than it was told. */
+  cert_authority?: string;
+  trusted_authorities?: string[];
+  /** Execution of the flow that renews its identity, and until when it may; milliseconds since the epoch. */
+  rotation?: string | null;
+  rotation_until?: number;
+  /** After a renewal that failed, the next is not tried before; each failure doubles the pause. */
+  rotation_pause?: FailoverPause | null;
+  is_rotation_asked?: boolean;
   /** Encrypted; what its heartbeats are signed with. */
   heartbeat_key: string;
+  /** Of the key; absent: 0, which it was born with. */
+  heartbeat_key_version?: number;
+  /** Milliseconds since the epoch; absent: since it was created. */
+  heartbeat_key_at?: number;
+  /** Accepted beside it: one it was given and has not used yet, and for a while the one before. */
+  next_heartbeat_key?: string | null;
+  next_heartbeat_key_at?: number;
+  previous_heartbeat_key?: string;
   created_at: string;
   updated_at: string | null;
   /** Milliseconds since the epoch until which a flow works on it; a sweep leaves it alone before. */
@@ -85,7 +102,7 @@ export const amphoraResponse = (row: AmphoraRow) => ({
   vrrp_port_id: row.vrrp_port_id,
   ha_port_id: row.ha_port_id,
   cert_expiration: row.cert_expiration,
-  cert_busy: false,
+  cert_busy: (row.rotation ?? null) !== null,
   role: row.role,
   status: row.status,
   // The VIP is moved by the control plane: no amphora speaks VRRP.

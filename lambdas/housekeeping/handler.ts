@@ -4,12 +4,15 @@ import { lookAfterCertificates } from './certificate-references.ts';
 import { replaceExpiring } from './certificates.ts';
 import { purgeDeleted } from './purge.ts';
 import { reconcile } from './reconcile.ts';
+import { rotateAuthority, rotateCertificates } from './rotation.ts';
 import { keepSpares } from './spares.ts';
 import { sweepOrphans } from './sweep.ts';
 
 const parts = {
   reconciled: reconcile,
   spares_started: keepSpares,
+  authority: rotateAuthority,
+  rotated: rotateCertificates,
   certificates: replaceExpiring,
   user_certificates: lookAfterCertificates,
   swept: sweepOrphans,

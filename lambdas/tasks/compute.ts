@@ -41,18 +41,28 @@ const ComputeCreate: Task<{
   });
   const row = await readAmphora(services.table, amphora_id);
   if (row?.status !== 'BOOTING') return { compute_id: row?.compute_id ?? null };
-  const issued = await services.authority.issueAmphora(amphora_id, now);
+  const issued = await bornWith(services, amphora_id, now);
   const machine = await services.compute.build({
     amphora_id,
     server_certificate: issued.certificate,
     server_private_key: issued.private_key,
-    ca_certificate: await services.authority.caCertificate(),
+    ca_certificate: issued.ca_certificate,
     heartbeat_key: services.sealer.open(row.heartbeat_key, heartbeatPurpose(amphora_id)),
     ...wish,
   });
-  await setAmphora(services, amphora_id, { compute_id: machine.compute_id, cert_expiration: issued.expires_at });
+  await setAmphora(services, amphora_id, { compute_id: machine.compute_id });
   return { compute_id: machine.compute_id };
 };
+
+/** On record before the machine is there, and the first time alone: it may have been built with what an earlier attempt made. */
+async function bornWith({ authority, ...services }: Services, amphoraId: string, now: number) {
+  const trust = await authority.trust();
+  const issued = await authority.issueAmphora(amphoraId, now);
+  const trusted_authorities = trust.authorities.map(({ id }) => id);
+  const born = { cert_expiration: issued.expires_at, cert_authority: issued.authority, trusted_authorities };
+  await setAmphora(services, amphoraId, born, { equals: { cert_expiration: null } });
+  return { ...issued, ca_certificate: trust.authorities.map(({ certificate }) => certificate).join('') };
+}
 
 const ComputeWait: Task<{ amphora_id: string; compute_id: string }> = async (services, { amphora_id, compute_id }) => {
   const machine = await services.compute.get(compute_id);

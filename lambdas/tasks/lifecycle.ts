@@ -17,6 +17,7 @@ import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { held, type OfOperation, owned } from './held.ts';
 import { promotionTasks } from './promotion.ts';
+import { rotationEndTasks } from './rotation.ts';
 import { type Task, taskHandler } from './task.ts';
 
 /**
@@ -255,6 +256,7 @@ const AbandonAmphora: Task<{ amphora_id: string }> = async (services, { amphora_
 
 export const lifecycleTasks = {
   ...promotionTasks,
+  ...rotationEndTasks,
   PlanAmphorae,
   PlanFailover,
   PlanReplacement,

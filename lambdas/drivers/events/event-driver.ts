@@ -16,7 +16,13 @@ export interface OctaviaEvent {
     | 'operation_expired'
     | 'certificate_unreadable'
     | 'certificate_readable'
-    | 'certificate_expired';
+    | 'certificate_expired'
+    | 'authority_introduced'
+    | 'authority_signing'
+    | 'authority_retired'
+    | 'certificate_rotated'
+    | 'certificate_rotation_failed'
+    | 'heartbeat_key_rotated';
   /** ISO 8601. */
   time: string;
   project_id: string | null;

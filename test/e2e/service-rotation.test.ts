@@ -101,7 +101,7 @@ test('renews authority, certificates and heartbeat keys several times under traf
 test('tells administrators when the certificate ends and that it is renewed, and nobody a key', async () => {
   const amphora = await service.amphora(web.id);
   const busy = await eventually('one is being renewed', async () => {
-    const { amphorae } = (await service.api.get('/v2.0/octavia/amphorae')) as unknown as {
+    const { amphorae } = (await service.api.call('GET', '/v2.0/octavia/amphorae')) as {
       amphorae: { id: string; cert_busy: boolean; cert_expiration: string }[];
     };
     return amphorae.find(({ cert_busy }) => cert_busy);
@@ -120,22 +120,40 @@ test('tells administrators when the certificate ends and that it is renewed, and
   expect(JSON.stringify(service.lines)).not.toContain(key);
 });
 
-test('goes on with an agent that was killed while it was renewed, and that agent with what it had', async () => {
-  for (const event of ['certificate_rotated', 'authority_introduced', 'authority_signing'] as const) {
+const rotations = (id: string) => told('certificate_rotated').filter(({ resource_id }) => resource_id === id).length;
+
+/** The same amphora serves, and its turn comes again. */
+async function goesOn(id: string): Promise<void> {
+  await eventually('it serves', () => request(web.vip, listenerPort));
+  expect((await service.amphora(web.id)).id).toBe(id);
+  const seen = rotations(id);
+  await eventually('it is renewed again', () => rotations(id) > seen);
+}
+
+const phases = ['certificate_rotated', 'authority_introduced', 'authority_signing', 'authority_retired'];
+
+test('goes on with an agent that was away for a while, whatever was renewed meanwhile', async () => {
+  for (const event of phases) {
+    const { id, agent } = await service.amphora(web.id);
     const seen = told(event).length;
     await eventually(`${event} is told`, () => told(event).length > seen);
-    const old = await service.amphora(web.id);
-    sendSignal(old.agent, 'SIGSTOP');
+    sendSignal(agent, 'SIGSTOP');
     await sleep(600);
-    sendSignal(old.agent, 'SIGCONT');
-    await eventually('it serves', () => request(web.vip, listenerPort));
-    const now = await service.amphora(web.id);
-    expect(now.id).toBe(old.id);
-    const rotated = told('certificate_rotated').filter(({ resource_id }) => resource_id === now.id).length;
-    await eventually(
-      'it is renewed again',
-      () => told('certificate_rotated').filter(({ resource_id }) => resource_id === now.id).length > rotated,
-    );
+    sendSignal(agent, 'SIGCONT');
+    await goesOn(id);
+  }
+});
+
+test('goes on after a kill of service and agent in the middle of it, with the same amphora and HAProxy', async () => {
+  for (const event of phases) {
+    const { id, agent, haproxy } = await service.amphora(web.id);
+    const seen = told(event).length;
+    await eventually(`${event} is told`, () => told(event).length > seen);
+    await service.kill();
+    sendSignal(agent, 'SIGKILL');
+    await service.restart();
+    await goesOn(id);
+    expect((await service.amphora(web.id)).haproxy).toBe(haproxy);
   }
   expect((await service.api.show('loadbalancers', web.id)).provisioning_status).toBe('ACTIVE');
 });

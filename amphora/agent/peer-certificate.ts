@@ -1,5 +1,5 @@
-// The certificate by which HAProxy's peers know this amphora, and the authorities by which it knows them: the agent's own. When those
-// are renewed the running HAProxy is told by the Runtime API: its connections go on.
+// The certificate by which HAProxy's peers know this amphora, and the authorities by which it knows them: the agent's own. A renewed
+// certificate reaches the running HAProxy by the Runtime API, other authorities by a reload.
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { HaproxyProcess } from './haproxy-process.ts';
 import type { Identity } from './identity.ts';
@@ -23,38 +23,42 @@ function replaceFile(file: string, text: string): void {
  * Hands the agent's certificate to the running HAProxy, if that has another. The files come last, so that what a kill cut short is
  * done at the next start.
  */
-export async function renewPeerCertificate(identity: Identity, directory: string, haproxy: HaproxyProcess | null) {
-  const files = { 'peer.pem': identity.pem.own, 'peer-ca.pem': identity.pem.authorities };
-  const differs = ([name, text]: [string, string]) => read(`${directory}/${name}`) !== text;
-  if (!Object.entries(files).some(differs)) return;
-  try {
-    if (haproxy && (await haproxy.isRunning())) await tellRunning(haproxy, identity);
-    writePeerCertificate(identity, directory);
-  } catch (error) {
-    log('HAProxy gets the certificate of its peers by a reload', { reason: textOf(error) });
-    writePeerCertificate(identity, directory);
-    await haproxy?.reload();
-  }
+export async function renewPeerCertificate({ pem }: Identity, directory: string, haproxy: HaproxyProcess | null) {
+  const isSame = (name: string, text: string) => read(`${directory}/${name}`) === text;
+  const hasAuthorities = isSame('peer-ca.pem', pem.authorities);
+  if (hasAuthorities && isSame('peer.pem', pem.own)) return;
+  const isRunning = haproxy !== null && (await haproxy.isRunning());
+  // Told of other authorities for peers by the Runtime API, HAProxy 2.6 crashes.
+  const isTold = isRunning && hasAuthorities && (await tellRunning(haproxy, pem.own));
+  replaceFile(`${directory}/peer.pem`, pem.own);
+  if (isRunning && !isTold) await reloadWith(haproxy, directory, pem.authorities);
+  replaceFile(`${directory}/peer-ca.pem`, pem.authorities);
 }
 
 const read = (file: string): string | undefined => (existsSync(file) ? readFileSync(file, 'utf8') : undefined);
 
-const placed = (name: string): string => `/proc/self/cwd/${name}`;
-
-/** Authorities first: the other amphora may show what the new one signed as soon as this one does. */
-async function tellRunning({ runtime }: HaproxyProcess, { pem }: Identity): Promise<void> {
-  const { worker } = await runtime.showProcesses();
-  if (worker === null) return;
-  await tell(runtime, worker, [
-    ...commandsFor('ca-file', placed('peer-ca.pem'), pem.authorities),
-    ...commandsFor('cert', placed('peer.pem'), pem.own),
-  ]);
+/** @returns false when a reload has to do it */
+async function tellRunning({ runtime }: HaproxyProcess, own: string): Promise<boolean> {
+  try {
+    const { worker } = await runtime.showProcesses();
+    if (worker !== null) await tell(runtime, worker, commandsFor('/proc/self/cwd/peer.pem', own));
+    return true;
+  } catch (error) {
+    log('HAProxy gets the certificate of its peers by a reload', { reason: textOf(error) });
+    return false;
+  }
 }
 
-const commandsFor = (kind: 'ca-file' | 'cert', path: string, contents: string): Command[] => [
+/** A reload that was cut short is done again: until it is over, what is on the disk differs by a line that says nothing. */
+async function reloadWith(haproxy: HaproxyProcess, directory: string, authorities: string): Promise<void> {
+  replaceFile(`${directory}/peer-ca.pem`, `${authorities}\n`);
+  await haproxy.reload();
+}
+
+const commandsFor = (path: string, contents: string): Command[] => [
   {
-    text: `set ssl ${kind} ${path} <<\n${contents.trimEnd().replaceAll('\n\n', '\n')}\n`,
+    text: `set ssl cert ${path} <<\n${contents.trimEnd().replaceAll('\n\n', '\n')}\n`,
     isDone: (answer) => /transaction created for /i.test(answer) && answer.includes(`${path}!`),
   },
-  { text: `commit ssl ${kind} ${path}`, isDone: (answer) => answer.includes('Success!') },
+  { text: `commit ssl cert ${path}`, isDone: (answer) => answer.includes('Success!') },
 ];

@@ -279,7 +279,7 @@ describe('HAProxy, towards its peers', () => {
     ].join('\n');
   };
 
-  test('has the new certificate and authorities without a reload, also when the agent was killed before it told', async () => {
+  test('has new authorities by a reload and a new certificate without one, also when the agent was killed before it told', async () => {
     const { bind_address: address } = amphora.settings;
     const [peerPort, port] = [await freePort(address), await freePort(address)];
     expect((await amphora.push(loadBalancer, 1, withPeers(peerPort, port))).status).toBe(202);
@@ -287,13 +287,18 @@ describe('HAProxy, towards its peers', () => {
     const peerOf = (issuer: typeof authority) => issuer.issue('another-amphora');
     const [older, newer] = [await peerOf(authority), await peerOf(successor)];
     const before = await until('HAProxy answers peers', () => shown(older, peerPort));
-    const processes = amphora.haproxyPids(loadBalancer);
+    const { master } = amphora.haproxyPids(loadBalancer);
     expect((await putAuthorities(2, [authority.certificate, successor.certificate])).status).toBe(202);
+    await until('both are taken', async () => [await shown(older, peerPort), await shown(newer, peerPort)]);
+    await until('the reload is over', () => amphora.haproxyPids(loadBalancer).workers.length === 1);
+    const processes = amphora.haproxyPids(loadBalancer);
+    expect(processes.master).toBe(master);
     const next = await successor.issue(amphora.id, minutesAgo(9));
     expect((await putCertificate(next)).status).toBe(202);
     expect(before).not.toBe(fingerprintOf(next));
     for (const peer of [older, newer])
       await until('it shows the new one', async () => (await shown(peer, peerPort)) === fingerprintOf(next));
+    expect(amphora.haproxyPids(loadBalancer)).toEqual(processes);
     await amphora.kill('SIGKILL');
     const last = await successor.issue(amphora.id, minutesAgo(1));
     writeFileSync(certificateFile(), pemOf(last));

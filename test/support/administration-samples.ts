@@ -98,6 +98,7 @@ export const administrationSamples: Record<string, Sample> = {
   'GET /v2.0/octavia/amphorae/{amphora_id}': admin(200, 'amphora'),
   'GET /v2.0/octavia/amphorae/{amphora_id}/stats': admin(200, 'amphora_stats'),
   'PUT /v2.0/octavia/amphorae/{amphora_id}/config': admin(202),
+  'PUT /v2.0/octavia/amphorae/{amphora_id}/certificate': admin(202),
   'PUT /v2.0/octavia/amphorae/{amphora_id}/failover': admin(202),
   'DELETE /v2.0/octavia/amphorae/{amphora_id}': { ...admin(204), as: { amphora_id: 'broken_amphora_id' } },
 };

@@ -82,6 +82,7 @@ const actionsOfPaths: Record<string, string> = {
   default: 'get_defaults',
   failover: 'put_failover',
   config: 'put_config',
+  certificate: 'put_certificate',
 };
 const actions = ['post', 'put', 'delete', 'get_all', 'get_one', ...Object.values(actionsOfPaths)];
 

@@ -4,6 +4,8 @@
 import { createConnection } from 'node:net';
 
 const answerTimeoutMs = 10_000;
+/** HAProxy 3.4 says so of a worker that is being started, and now and then leaves the connection open after it. */
+const noSuchWorker = "Can't find the target PID";
 
 export class RuntimeApiError extends Error {
   override readonly name = 'RuntimeApiError';
@@ -56,6 +58,7 @@ export class RuntimeApi {
       socket.setEncoding('utf8').setTimeout(answerTimeoutMs);
       socket.on('data', (chunk) => {
         answer += chunk;
+        if (answer.includes(noSuchWorker)) socket.destroy();
       });
       socket.on('timeout', () => socket.destroy(new RuntimeApiError('HAProxy does not answer on its master socket')));
       socket.on('error', (cause) => reject(new RuntimeApiError(`master socket: ${cause.message}`, { cause })));

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benches as api } from './api.ts';
 import type { Bench, Row } from './bench.ts';
+import { benches as churn } from './churn.ts';
 import { benches as dataPlane } from './data-plane.ts';
 import { benches as footprint } from './footprint.ts';
 import { benches as heartbeats } from './heartbeats.ts';
@@ -32,7 +33,7 @@ const bundles: Bench = {
 };
 
 function chosen(): Bench[] {
-  const all = [...api, ...provisioning, ...heartbeats, ...footprint, ...dataPlane, bundles];
+  const all = [...api, ...provisioning, ...heartbeats, ...footprint, ...dataPlane, ...churn, bundles];
   const unknown = positionals.filter((name) => !all.some((bench) => bench.name === name));
   if (unknown.length === 0)
     return positionals.length === 0 ? all : all.filter(({ name }) => positionals.includes(name));

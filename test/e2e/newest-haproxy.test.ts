@@ -27,10 +27,10 @@ async function run(files: string[], haproxy: string): Promise<{ code: number | n
 test.skipIf('reason' in newest)(
   'agents and traffic do on the newest HAProxy what they do on the installed one',
   async () => {
-    const files = ['agent', 'service-traffic'].map((name) => `test/e2e/${name}.test.ts`);
+    const files = ['agent', 'service-traffic', 'service-churn'].map((name) => `test/e2e/${name}.test.ts`);
     const { code, output } = await run(files, 'path' in newest ? newest.path : '');
-    expect(output).toMatch(/Test Files {2}2 passed/);
+    expect(output).toMatch(/Test Files {2}3 passed/);
     expect(code, output).toBe(0);
   },
-  300_000,
+  600_000,
 );

@@ -47,9 +47,10 @@ export function outline(text: string): Outline {
   let section = '';
   let name = '';
   for (const raw of text.split('\n')) {
-    const line = raw.trim();
+    // White space is what HAProxy takes for it, not all that Unicode has.
+    const line = raw.replace(/^[ \t]+|[ \t]+$/g, '');
     if (line === '' || line.startsWith('#')) continue;
-    const words = line.split(/\s+/);
+    const words = line.split(/[ \t]+/);
     if (sections.has(words[0]!)) {
       section = words[0]!;
       name = words[1] ?? '';
@@ -91,12 +92,14 @@ export function compare(current: Outline, next: Outline): Difference {
 export const isSame = (a: Member, b: Member) =>
   a.parameters === b.parameters && a.weight === b.weight && a.isDisabled === b.isDisabled;
 
+/** The command line of the Runtime API unquotes by other rules than the file, and splits at semicolons. */
+const isPlain = (text: string): boolean => !/["'\\;$#<]|[^ -~]/.test(text);
+
 function isForRuntime(change: MemberChange, next: Outline): boolean {
+  if (!isPlain(memberKey(change.member))) return false;
   if (change.kind === 'remove') return true;
   if (change.kind === 'set') return change.from.parameters === change.member.parameters;
-  // The command line of the Runtime API unquotes by other rules than the file, and splits at semicolons.
-  const isPlain = !/["'\\;$#<]/.test(change.member.parameters);
   // HAProxy has no cookies for members that come later.
   const hasCookie = change.member.parameters.split(' ').includes('cookie');
-  return isPlain && !hasCookie && !next.backendsWithDefaults.has(change.member.backend);
+  return isPlain(change.member.parameters) && !hasCookie && !next.backendsWithDefaults.has(change.member.backend);
 }

@@ -86,7 +86,15 @@ export function compare(current: Outline, next: Outline): Difference {
     else if (!isSame(from, member)) changes.push({ kind: 'set', from, member });
   }
   if (changes.length === 0) return { kind: 'none' };
-  return changes.every((change) => isForRuntime(change, next)) ? { kind: 'members', changes } : { kind: 'other' };
+  if (!changes.every((change) => isForRuntime(change, next))) return { kind: 'other' };
+  return { kind: 'members', changes: changes.sort((a, b) => turnOf(a) - turnOf(b)) };
+}
+
+/** Who serves first, who goes last: a pool whose members are all replaced has some at every moment. */
+function turnOf({ kind, member }: MemberChange): number {
+  const serves = !member.isDisabled && member.weight > 0;
+  if (kind === 'remove') return 3;
+  return serves ? 1 : 2;
 }
 
 export const isSame = (a: Member, b: Member) =>

@@ -2,14 +2,9 @@
 // socket names the worker, so that around a reload no command reaches the wrong one, and the level of the stats socket
 // in the configuration does not matter.
 import { createConnection } from 'node:net';
+import { answerTimeoutMs, converse, noSuchWorker, RuntimeApiError } from './conversation.ts';
 
-const answerTimeoutMs = 10_000;
-/** HAProxy 3.4 says so of a worker that is being started, and now and then leaves the connection open after it. */
-const noSuchWorker = "Can't find the target PID";
-
-export class RuntimeApiError extends Error {
-  override readonly name = 'RuntimeApiError';
-}
+export { RuntimeApiError } from './conversation.ts';
 
 export interface Processes {
   master: number;
@@ -43,12 +38,8 @@ export class RuntimeApi {
   }
 
   /** One connection for all commands; the answers in their order, empty where HAProxy had nothing to say. */
-  async askAll(worker: number, commands: string[]): Promise<string[]> {
-    const text = await this.#exchange(`prompt\n@!${worker}\n${commands.join('\n')}\nquit\n`);
-    // In interactive mode each answer is followed by a prompt that names the worker.
-    const answers = text.split(`${worker}> `).slice(1, commands.length + 1);
-    if (answers.length !== commands.length) throw new RuntimeApiError(`HAProxy ended the conversation: ${text}`);
-    return answers.map((answer) => answer.trim());
+  askAll(worker: number, commands: string[]): Promise<string[]> {
+    return converse(this.#socketPath, worker, commands);
   }
 
   #exchange(request: string): Promise<string> {

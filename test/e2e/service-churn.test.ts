@@ -83,6 +83,26 @@ test('a HAProxy killed after that comes back with every one of them', async () =
   await expectAgreement();
 });
 
+test('replacing every member of a pool by one call leaves nobody without an answer', async () => {
+  // First those that stay alone, so that the next call leaves none of them.
+  await service.api.replaceMembers(web.poolId, [one.attributes, two.attributes]);
+  await service.api.active(web.id);
+  const before = await haproxy.processes();
+  const load = new Load(web.vip, listenerPort);
+  const addresses = (block: number) => Array.from({ length: 150 }, (_, index) => `127.${block}.0.${index + 1}`);
+  const crowd = (block: number) =>
+    addresses(block).map((address) => ({ address, protocol_port: passing.protocol_port }));
+  for (const members of [crowd(60), crowd(61), [one.attributes, two.attributes]]) {
+    await service.api.replaceMembers(web.poolId, members);
+    await service.api.active(web.id);
+  }
+  const { failures, closedIdle } = await load.stop();
+  expect({ failures, closedIdle }).toEqual({ failures: [], closedIdle: 0 });
+  // A process of before the monitor may end meanwhile.
+  const { worker, reloads } = await haproxy.processes();
+  expect({ worker, reloads }).toEqual({ worker: before.worker, reloads: before.reloads });
+}, 120_000);
+
 test('a member that leaves keeps its WebSocket until that ends, and is deleted then', async () => {
   const guest = await TestMember.start('guest');
   try {

@@ -14,6 +14,7 @@ import { benches as heartbeats } from './heartbeats.ts';
 import { machineShape } from './machine.ts';
 import { header, isMet, machineLines, ratio, rowLine } from './print.ts';
 import { benches as provisioning } from './provisioning.ts';
+import { benches as throughput } from './throughput.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -33,7 +34,7 @@ const bundles: Bench = {
 };
 
 function chosen(): Bench[] {
-  const all = [...api, ...provisioning, ...heartbeats, ...footprint, ...dataPlane, ...churn, bundles];
+  const all = [...api, ...provisioning, ...heartbeats, ...footprint, ...dataPlane, ...churn, ...throughput, bundles];
   const unknown = positionals.filter((name) => !all.some((bench) => bench.name === name));
   if (unknown.length === 0)
     return positionals.length === 0 ? all : all.filter(({ name }) => positionals.includes(name));

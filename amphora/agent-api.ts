@@ -47,13 +47,48 @@ export interface AgentInfo {
 }
 
 export interface ListenerStatistics {
-  /** Bytes to clients / from clients, new connections and request errors since the last heartbeat that was sent. */
+  /** Bytes to clients / from clients, connections and request errors since this amphora began: the newest report says it all. */
   tx: number;
   rx: number;
   totconns: number;
   ereq: number;
   /** Open connections now. */
   conns: number;
+}
+
+/** Bytes from clients, bytes to clients, connections, errors since this amphora began; open connections now. */
+export type MemberCounts = [rx: number, tx: number, totconns: number, ereq: number, conns: number];
+/** By member id. A page is always sent whole: who is not on it any more is gone. */
+export type MemberPage = Record<string, MemberCounts>;
+
+/** A log that is closed and waits for the right to be put into the store of objects. */
+export interface LogArchive {
+  /** Never used for another one, so that whoever puts it twice puts it once; see `archiveName`. */
+  name: string;
+  /** A line per request or connection, for the project; or what HAProxy and the agent say, for operators. */
+  kind: 'tenant' | 'admin';
+  /** Of the gzipped file; the hash in lowercase hex. */
+  bytes: number;
+  sha256: string;
+  /** ISO 8601. */
+  from: string;
+  to: string;
+}
+
+/** Kind, whose it is (load balancer, or amphora for `admin`), when it was begun, and a random part. */
+export const archiveName =
+  /^(?<kind>tenant|admin)-(?<owner>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(?<begun>\d{8}T\d{6}Z)-[0-9a-f]{8}$/;
+
+/**
+ * Body of `PUT /1.0/logs/{archive}`: the right to put this one archive, with this content, for a while. 202: it is on its way;
+ * 404: there is no such archive (any more). What does not arrive is asked for again.
+ */
+export interface ArchiveRight {
+  url: string;
+  /** To be sent as they are. */
+  headers: Record<string, string>;
+  /** Milliseconds since the epoch. */
+  expires_at: number;
 }
 
 /** Octavia's heartbeat (ver 3) and what of ours rides along. */
@@ -72,6 +107,10 @@ export interface Heartbeat {
   listeners: Record<string, { status: 'OPEN' | 'FULL'; stats: ListenerStatistics }>;
   /** Keys are backend names: `<pool id>:<listener id>`. */
   pools: Record<string, { status: 'UP' | 'DOWN'; members: Record<string, string> }>;
+  /** Pages of the statistics of members that have news, by number; left out when there are none. */
+  member_pages?: Record<string, MemberPage>;
+  /** Archives that wait for a right, some of the oldest; and lines lost since the last that told. Absent when there is nothing. */
+  logs?: { archives: LogArchive[]; dropped: number };
 }
 
 /** What travels: the JSON text and HMAC-SHA256(heartbeat_key, text) in lowercase hex. */
@@ -79,6 +118,14 @@ export interface SignedHeartbeat {
   amphora_id: string;
   payload: string;
   hmac: string;
+}
+
+export interface LogLimits {
+  /** A log is closed, and shipped, when it is larger or older. */
+  chunk_bytes: number;
+  chunk_age_ms: number;
+  /** Of the disk, for each kind: beyond it lines are dropped, and counted. */
+  budget_bytes: number;
 }
 
 /** The file the agent is started with (`agent --config FILE`); PEM files lie beside it. */
@@ -106,6 +153,8 @@ export interface AgentSettings {
   hard_stop_after_ms: number;
   /** Ceiling of connections of the process, where file descriptors are short; null: as the configuration says. */
   max_connections: number | null;
+  /** Undefined: nobody takes logs, and none are kept. */
+  logs?: LogLimits;
   /** The agent ends, and its HAProxy with it, when its standard input closes. */
   ends_with_stdin: boolean;
 }

@@ -11,6 +11,7 @@ import { benches as churn } from './churn.ts';
 import { benches as dataPlane } from './data-plane.ts';
 import { benches as footprint } from './footprint.ts';
 import { benches as heartbeats } from './heartbeats.ts';
+import { benches as logging } from './logging.ts';
 import { machineShape } from './machine.ts';
 import { header, isMet, machineLines, ratio, rowLine } from './print.ts';
 import { benches as provisioning } from './provisioning.ts';
@@ -34,7 +35,17 @@ const bundles: Bench = {
 };
 
 function chosen(): Bench[] {
-  const all = [...api, ...provisioning, ...heartbeats, ...footprint, ...dataPlane, ...churn, ...throughput, bundles];
+  const all = [
+    ...api,
+    ...provisioning,
+    ...heartbeats,
+    ...footprint,
+    ...dataPlane,
+    ...logging,
+    ...churn,
+    ...throughput,
+    bundles,
+  ];
   const unknown = positionals.filter((name) => !all.some((bench) => bench.name === name));
   if (unknown.length === 0)
     return positionals.length === 0 ? all : all.filter(({ name }) => positionals.includes(name));

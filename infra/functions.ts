@@ -1,6 +1,6 @@
 // The functions of the control plane: which file each is, and what it may do. Roles are made from this and from nothing else.
 
-export type QueueName = 'work' | 'operations' | 'heartbeats';
+export type QueueName = 'work' | 'operations' | 'heartbeats' | 'archives';
 
 export interface FunctionSpec {
   /** Under lambdas/. */
@@ -18,6 +18,8 @@ export interface FunctionSpec {
   starts?: readonly string[];
   /** Looks at executions of every flow. */
   describesFlows?: true;
+  /** Puts archives of logs, or hands on the right to. */
+  putsObjects?: true;
   /** Talks to amphorae. Of AWS it reaches the table and S3 only. */
   inVpc?: true;
 }
@@ -52,6 +54,16 @@ export const functions = {
     table: 'write',
     seals: true,
     certifies: true,
+    inVpc: true,
+  },
+  'worker-archives': {
+    entry: 'worker/lambda-archives.ts',
+    ...small,
+    timeoutSeconds: 30,
+    table: 'read',
+    seals: true,
+    certifies: true,
+    putsObjects: true,
     inVpc: true,
   },
   'worker-start': {
@@ -101,7 +113,7 @@ export const functions = {
     timeoutSeconds: 30,
     table: 'write',
     seals: true,
-    sends: ['work'],
+    sends: ['work', 'archives'],
     publishes: true,
   },
   'health-scan': {

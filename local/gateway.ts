@@ -14,6 +14,8 @@ export interface GatewayOptions {
     headers: Record<string, string | undefined>;
   }) => Promise<{ context?: Record<string, unknown> }>;
   newId: () => string;
+  /** S3's place: what is below its prefix goes to it unread, and past the authorizer, as its URLs carry their permission. */
+  objects?: { prefix: string; put(request: IncomingMessage): Promise<{ status: number; message: string }> };
 }
 
 export class TooLarge extends Error {
@@ -90,12 +92,24 @@ const failure = (error: unknown): APIGatewayProxyStructuredResultV2 =>
     ? { statusCode: 413, headers: { 'content-type': 'application/json' }, body: '{"message":"Request Too Long"}' }
     : { statusCode: 500, headers: { 'content-type': 'application/json' }, body: '{"message":"Internal Server Error"}' };
 
+async function putObject(
+  objects: NonNullable<GatewayOptions['objects']>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { status, message } = await objects.put(request).catch((error) => ({ status: 500, message: String(error) }));
+  // What was refused may not have been read to its end.
+  response.writeHead(status, { connection: 'close' }).end(message);
+}
+
 /** Listens on 127.0.0.1. @throws the error of `listen`, EADDRINUSE for one */
 export async function startGateway(
   port: number,
   options: GatewayOptions,
 ): Promise<{ server: Server; endpoint: string }> {
   const server = createServer((request, response) => {
+    const { objects } = options;
+    if (objects && request.url?.startsWith(`${objects.prefix}/`)) return void putObject(objects, request, response);
     answer(options, request)
       .catch(failure)
       .then((result) => respond(response, result));

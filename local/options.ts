@@ -30,6 +30,7 @@ const localTimings: Partial<Config> = {
   flow_timeout_ms: 60_000,
   orphan_age_ms: 60_000,
   hard_stop_after_ms: 30_000,
+  log_chunk_age_ms: 10_000,
 };
 
 /** A mistake of whoever typed the command, told without a stack. */
@@ -81,6 +82,7 @@ function configOf(values: Record<string, unknown>, compute: string): Config {
     ...localTimings,
     spare_amphorae: compute === 'process' ? 1 : 0,
     amphora_driver: compute === 'process' ? 'https' : 'noop',
+    objects_driver: compute === 'process' ? 'directory' : 'noop',
   };
   for (const name of Object.keys(settings) as SettingName[]) {
     const text = values[flag(name)];

@@ -14,13 +14,15 @@ import { readExpired } from '../lambdas/repositories/trees.ts';
 import { newId } from '../lambdas/runtime/ids.ts';
 import type { SqsHandler } from '../lambdas/runtime/sqs-batch.ts';
 import { applyConfigurationHandler } from '../lambdas/worker/apply-configuration.ts';
+import { grantArchivesHandler } from '../lambdas/worker/grant-archives.ts';
 import { startOperationHandler } from '../lambdas/worker/start-operation.ts';
 import { ConsoleEvents, consoleLogger, type Print } from './console.ts';
 import { startGateway } from './gateway.ts';
+import { checkLogFormat } from './log-format.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 import { EventSource } from './queue/event-source.ts';
 import { every, type Schedule } from './schedule.ts';
-import { type LocalServices, localServices } from './services.ts';
+import { type LocalServices, localServices, objectsPrefix } from './services.ts';
 import { StateDirectory } from './state-directory.ts';
 
 /** Later than every deadline. */
@@ -55,6 +57,9 @@ async function listen(options: LocalOptions, services: LocalServices) {
       ],
       authorizer: authorizerHandler(services) as never,
       newId,
+      ...(services.directory && {
+        objects: { prefix: objectsPrefix, put: (request) => services.directory!.put(request) },
+      }),
     });
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
@@ -71,6 +76,7 @@ function consumers(services: LocalServices): EventSource[] {
     source(queueUrls.work, applyConfigurationHandler(services)),
     source(queueUrls.operations, startOperationHandler(services)),
     source(queueUrls.heartbeats, heartbeatsHandler(services)),
+    source(queueUrls.archives, grantArchivesHandler(services)),
   ];
 }
 
@@ -126,6 +132,7 @@ async function readyLine(services: LocalServices, state: StateDirectory, endpoin
 
 /** @throws UsageError for what the user can mend */
 export async function startRuntime(options: LocalOptions, print: Print): Promise<Runtime> {
+  if (options.compute === 'process') checkLogFormat(options.haproxy_path, options.config.user_log_format);
   const state = new StateDirectory(options.state, options.ephemeral);
   state.lock(`port ${options.port}`);
   try {
@@ -138,9 +145,13 @@ export async function startRuntime(options: LocalOptions, print: Print): Promise
 
 async function startOn(state: StateDirectory, options: LocalOptions, print: Print): Promise<Runtime> {
   const logger = consoleLogger(print, options.json);
-  const services = await localServices(options, state, new ConsoleEvents(print, options.json), logger);
+  // Rights are given after there is somebody who answers.
+  let endpoint = '';
+  const services = await localServices(options, state, new ConsoleEvents(print, options.json), logger, () => endpoint);
   // Before any amphora is started: a service that cannot be leaves none behind.
-  const { server, endpoint } = await listen(options, services);
+  const listening = await listen(options, services);
+  const { server } = listening;
+  endpoint = listening.endpoint;
   await services.processes?.adopt();
   const ready = await readyLine(services, state, endpoint);
   state.note(endpoint);

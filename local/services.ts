@@ -11,6 +11,8 @@ import { NoopComputeDriver } from '../lambdas/drivers/compute/noop.ts';
 import type { EventDriver } from '../lambdas/drivers/events/event-driver.ts';
 import type { Execution } from '../lambdas/drivers/flows/flow-driver.ts';
 import { AnyIdNetworkDriver } from '../lambdas/drivers/network/noop-any-id.ts';
+import { DirectoryObjectStore } from '../lambdas/drivers/objects/directory.ts';
+import { NoopObjectStore } from '../lambdas/drivers/objects/object-store.ts';
 import { SqsQueueDriver } from '../lambdas/drivers/queue/sqs.ts';
 import { SqliteTable } from '../lambdas/drivers/table/sqlite.ts';
 import { flowEndedHandler } from '../lambdas/housekeeping/reconcile.ts';
@@ -31,11 +33,16 @@ import { type LocalOptions, UsageError } from './options.ts';
 import { type QueueServer, startQueueServer } from './queue/queue-server.ts';
 import type { StateDirectory } from './state-directory.ts';
 
+/** Of the URLs that archives of logs are put to. */
+export const objectsPrefix = '/objects';
+
 export interface LocalServices extends Services {
   flows: LocalFlowDriver;
   queueServer: QueueServer;
   /** Processes there are; undefined when compute is noop. */
   processes: ProcessComputeDriver | undefined;
+  /** Undefined when nobody takes logs. */
+  directory: DirectoryObjectStore | undefined;
 }
 
 async function processCompute(
@@ -55,11 +62,19 @@ async function processCompute(
       haproxy_path: options.haproxy_path,
       hard_stop_after_ms: options.config.hard_stop_after_ms,
       max_connections: connectionsFor(),
+      ...(options.config.objects_driver !== 'noop' && { logs: logLimits(options.config) }),
     },
     cidr: options.amphora_cidr,
     ephemeral: options.ephemeral,
   });
 }
+
+/** What is kept until it is shipped: sixteen logs, of either kind. */
+const logLimits = ({ log_chunk_bytes, log_chunk_age_ms }: LocalOptions['config']) => ({
+  chunk_bytes: log_chunk_bytes,
+  chunk_age_ms: log_chunk_age_ms,
+  budget_bytes: 16 * log_chunk_bytes,
+});
 
 /** HAProxy needs two descriptors per connection and some for itself; a laptop often has few thousand per process. */
 function connectionsFor(): number | null {
@@ -89,6 +104,7 @@ export async function localServices(
   state: StateDirectory,
   events: EventDriver,
   logger: Logger,
+  endpoint: () => string,
 ): Promise<LocalServices> {
   const table = new SqliteTable({ path: state.file('table.sqlite') });
   const clock = systemClock;
@@ -108,6 +124,17 @@ export async function localServices(
         })
       : new AnyIdNetworkDriver({ table, clock, newId });
 
+  const { objects_driver, log_right_ms: rightMs } = options.config;
+  const directory =
+    objects_driver === 'noop'
+      ? undefined
+      : new DirectoryObjectStore({
+          directory: state.file('logs'),
+          endpoint: () => `${endpoint()}${objectsPrefix}`,
+          secret: encryptionKey.toString('hex'),
+          clock,
+          rightMs,
+        });
   const flows = new LocalFlowDriver({
     definitions: new URL('../state-machines', import.meta.url).pathname,
     // The tasks need the services, and the services the driver that runs the tasks.
@@ -137,6 +164,8 @@ export async function localServices(
     certificates: isNoop ? new NoopCertificates() : new LocalCertificates({ table, sealer }),
     amphora: isNoop ? new NoopAmphoraDriver() : new HttpsAmphoraDriver({ authority, clock }),
     events,
+    objects: directory ?? new NoopObjectStore(),
+    directory,
     sealer,
     queueServer,
     processes,

@@ -7,6 +7,7 @@ import type { Configuration, ConfigurationStore } from './configuration.ts';
 import { readComplaint, toRejection } from './haproxy-log.ts';
 import { HaproxyFailed, type HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
+import { tellOfUnlogged } from './logs/after-reload.ts';
 import type { MemberChanger } from './member-changes.ts';
 import { serversStateFor } from './servers-state.ts';
 import { ConfigurationRefused, checkNewBinds } from './validation.ts';
@@ -94,6 +95,7 @@ async function reloadWith(target: Target, candidate: Configuration, from: Outlin
   }
   target.members.forgetDepartures();
   store.commit(candidate);
+  void tellOfUnlogged(haproxy.runtime, from);
   return 'reload';
 }
 

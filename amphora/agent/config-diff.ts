@@ -34,6 +34,9 @@ export const sections = new Set(
 );
 const defaultWeight = 1;
 
+/** Proxies between a PROMETHEUS listener and its metrics: nobody's listeners and pools. */
+export const isInternal = (proxy: string): boolean => proxy.startsWith('prometheus-exporter-internal');
+
 export const memberKey = (member: { backend: string; name: string }) => `${member.backend}/${member.name}`;
 
 export function outline(text: string): Outline {
@@ -54,7 +57,7 @@ export function outline(text: string): Outline {
     if (sections.has(words[0]!)) {
       section = words[0]!;
       name = words[1] ?? '';
-      if (section === 'frontend') result.frontends.add(name);
+      if (section === 'frontend' && !isInternal(name)) result.frontends.add(name);
       if (section === 'backend') result.backends.add(name);
     }
     if (section === 'backend' && words[0] === 'default-server') result.backendsWithDefaults.add(name);

@@ -17,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { log, textOf } from './log.ts';
 import { endGroup, isAlive, signalGroup } from './process-group.ts';
 import { type Processes, RuntimeApi } from './runtime-api.ts';
+import type { TrafficMeter } from './traffic-meter.ts';
 
 const startTimeoutMs = 10_000;
 /** HAProxy tries for seconds to bind an address that is taken before it gives a reload up. */
@@ -42,6 +43,7 @@ export class HaproxyProcess {
   readonly runtime: RuntimeApi;
   readonly #haproxyPath: string;
   readonly #directory: string;
+  readonly #traffic: TrafficMeter;
   readonly #onRestart: () => void;
   #pid: number | null = null;
   #isWanted = false;
@@ -51,8 +53,9 @@ export class HaproxyProcess {
   #backoffMs = backoffMs.first;
 
   /** `onRestart` is called when HAProxy ended without being told to and runs again. */
-  constructor(haproxyPath: string, directory: string, onRestart: () => void) {
+  constructor(haproxyPath: string, directory: string, traffic: TrafficMeter, onRestart: () => void) {
     this.#haproxyPath = haproxyPath;
+    this.#traffic = traffic;
     this.#directory = directory;
     this.#onRestart = onRestart;
     this.runtime = new RuntimeApi(`${directory}/master.sock`);
@@ -102,7 +105,11 @@ export class HaproxyProcess {
   }
 
   /** @throws HaproxyFailed when no new worker came up; the old one serves on */
-  async reload(): Promise<void> {
+  reload(): Promise<void> {
+    return this.#traffic.acrossReload(this.runtime, `${this.#directory}/haproxy.sock`, () => this.#reload());
+  }
+
+  async #reload(): Promise<void> {
     const before = await this.runtime.showProcesses();
     const logStart = this.trimLog();
     const said = await this.runtime.reload().catch(textOf);

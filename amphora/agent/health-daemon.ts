@@ -1,43 +1,62 @@
 // Octavia's health daemon: watches HAProxy, and reports at every interval and at once when something changed.
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { AgentSettings, Heartbeat } from '../agent-api.ts';
 import { type Outline, outline } from './config-diff.ts';
 import type { HeartbeatQueue } from './heartbeat-queue.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
-import { newsIn, readStates, readStatistics, type StatRow, TrafficLedger } from './statistics.ts';
+import type { Logs } from './logs/logs.ts';
+import { newsIn, openConnections, readStates } from './statistics.ts';
+import { type Accounts, accountsIn } from './traffic-ledger.ts';
+import type { TrafficMeter } from './traffic-meter.ts';
 
 const longestWatchMs = 250;
 /** Changes come in bunches: a pool goes down with its members. */
 const debounceMs = 100;
-const ledgerFile = 'statistics.json';
 
 type States = ReturnType<typeof readStates>;
+
+interface Configured {
+  text: string;
+  outline: Outline;
+  accounts: Accounts;
+}
+
+function configuredBy(text: string): Configured {
+  const outlined = outline(text);
+  return { text, outline: outlined, accounts: accountsIn(outlined) };
+}
 
 export class HealthDaemon {
   readonly #settings: AgentSettings;
   #lastTime = 0;
   readonly #loadBalancer: LoadBalancer;
   readonly #queue: HeartbeatQueue;
+  readonly #logs: Logs | null;
   readonly #boot = randomUUID();
-  readonly #ledger: TrafficLedger;
-  #saved = '';
+  readonly #traffic: TrafficMeter;
+  #open = new Map<string, number>();
   #sequence = 0;
   #states: States = { listeners: {}, pools: {} };
   #news = '';
-  #outline: { text: string; outline: Outline } = { text: '', outline: outline('') };
+  #configured: Configured = configuredBy('');
   #watching: Promise<void> | null = null;
   #sending: Promise<void> | null = null;
   #soon: NodeJS.Timeout | null = null;
   #hasFailed = false;
 
-  constructor(settings: AgentSettings, loadBalancer: LoadBalancer, queue: HeartbeatQueue) {
+  constructor(
+    settings: AgentSettings,
+    loadBalancer: LoadBalancer,
+    traffic: TrafficMeter,
+    queue: HeartbeatQueue,
+    logs: Logs | null,
+  ) {
     this.#settings = settings;
+    this.#logs = logs;
     this.#loadBalancer = loadBalancer;
+    this.#traffic = traffic;
     this.#queue = queue;
-    // Counters of an HAProxy that outlived the last agent were partly reported by it.
-    this.#ledger = new TrafficLedger(existsSync(ledgerFile) ? JSON.parse(readFileSync(ledgerFile, 'utf8')) : undefined);
   }
 
   start(): void {
@@ -68,7 +87,8 @@ export class HealthDaemon {
   async #look(): Promise<void> {
     const { haproxy, store } = this.#loadBalancer;
     const isRunning = haproxy !== null && haproxy.pid !== null;
-    const rows = isRunning ? await this.#readWorkers(haproxy) : [];
+    const rows = isRunning ? await this.#traffic.look(haproxy.runtime) : [];
+    this.#open = openConnections(rows);
     this.#states = readStates(rows, this.#outlineOf(store.current?.text ?? ''));
     const news = newsIn(this.#states);
     if (news !== this.#news) this.reportSoon();
@@ -76,23 +96,9 @@ export class HealthDaemon {
     await this.#loadBalancer.deleteDeparted();
   }
 
-  /** Rows of the worker that takes new connections; old ones only add to the traffic until they end. */
-  async #readWorkers({ runtime }: NonNullable<LoadBalancer['haproxy']>): Promise<StatRow[]> {
-    const { worker, oldWorkers } = await runtime.showProcesses();
-    const rows = worker === null ? [] : readStatistics(await runtime.ask(worker, 'show stat -1 7 -1'));
-    if (worker !== null) this.#ledger.see(worker, rows);
-    for (const old of oldWorkers) {
-      const answer = await runtime.ask(old, 'show stat -1 1 -1').catch(() => '');
-      const oldRows = readStatistics(answer).filter((row) => row.part === 'FRONTEND');
-      if (oldRows.length > 0) this.#ledger.see(old, oldRows);
-    }
-    this.#ledger.keepWorkers(worker === null ? oldWorkers : [worker, ...oldWorkers]);
-    return rows;
-  }
-
   #outlineOf(text: string): Outline {
-    if (this.#outline.text !== text) this.#outline = { text, outline: outline(text) };
-    return this.#outline.outline;
+    if (this.#configured.text !== text) this.#configured = configuredBy(text);
+    return this.#configured.outline;
   }
 
   #send(): Promise<void> {
@@ -105,19 +111,18 @@ export class HealthDaemon {
   async #report(): Promise<void> {
     await this.#watch();
     const heartbeat = this.#heartbeat();
+    this.#traffic.save();
     try {
       await this.#queue.send(heartbeat);
       if (this.#hasFailed) log('heartbeats arrive again');
       this.#hasFailed = false;
     } catch (error) {
-      // Once per outage, not per heartbeat. The traffic stays owed to the next one.
+      // Once per outage, not per heartbeat. The next one says all that this one did.
       if (!this.#hasFailed) log('heartbeat not sent', { error: textOf(error) });
       this.#hasFailed = true;
       return;
     }
-    const reported = Object.entries(heartbeat.listeners).map(([id, { stats }]) => [id, stats] as const);
-    this.#ledger.settle(Object.fromEntries(reported), this.#outline.outline.frontends);
-    this.#saveLedger();
+    this.#traffic.pages.settle(heartbeat.member_pages ?? {});
     this.#loadBalancer.haproxy?.trimLog();
   }
 
@@ -125,7 +130,7 @@ export class HealthDaemon {
     const { current, vip } = this.#loadBalancer.store;
     const listeners: Heartbeat['listeners'] = {};
     for (const [id, { status, conns }] of Object.entries(this.#states.listeners)) {
-      listeners[id] = { status, stats: { ...this.#ledger.owed(id), conns } };
+      listeners[id] = { status, stats: { ...this.#traffic.ledger.total(id), conns } };
     }
     return {
       id: this.#settings.amphora_id,
@@ -138,24 +143,27 @@ export class HealthDaemon {
       digest: current?.digest ?? null,
       listeners,
       pools: this.#states.pools,
+      ...this.#memberPages(),
+      ...this.#logs?.report(Date.now()),
     };
+  }
+
+  #memberPages(): Pick<Heartbeat, 'member_pages'> {
+    const { ledger, pages } = this.#traffic;
+    // What HAProxy did not tell yet, the configuration does.
+    this.#outlineOf(this.#loadBalancer.store.current?.text ?? '');
+    ledger.keepAccounts(this.#configured.accounts);
+    pages.place(ledger.memberAccounts());
+    const member_pages = pages.due((account) => {
+      const { rx, tx, totconns, ereq } = ledger.total(account);
+      return [rx, tx, totconns, ereq, this.#open.get(account) ?? 0];
+    });
+    return Object.keys(member_pages).length === 0 ? {} : { member_pages };
   }
 
   /** Heartbeats are put in order by it, so it does not go back when the clock does. */
   #nextTime(): number {
     this.#lastTime = Math.max(Date.now(), this.#lastTime + 1);
     return this.#lastTime;
-  }
-
-  /**
-   * Not durable on purpose: it matters when the agent is killed, not when the machine loses power. After the report, so
-   * that an agent killed in between leads to traffic reported twice rather than never.
-   */
-  #saveLedger(): void {
-    const text = JSON.stringify(this.#ledger.save());
-    if (text === this.#saved) return;
-    writeFileSync(`${ledgerFile}.new`, text, { mode: 0o600 });
-    renameSync(`${ledgerFile}.new`, ledgerFile);
-    this.#saved = text;
   }
 }

@@ -7,6 +7,8 @@ import { type Configuration, ConfigurationStore, type Vip } from './configuratio
 import { HaproxyProcess } from './haproxy-process.ts';
 import { log, textOf } from './log.ts';
 import { MemberChanger } from './member-changes.ts';
+import { PingTrial, writePingCheck } from './ping-check.ts';
+import type { TrafficMeter } from './traffic-meter.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
 
 /** Somebody with newer knowledge, or another load balancer, was here before. */
@@ -22,7 +24,9 @@ export class UnknownLoadBalancer extends Error {
 export class LoadBalancer {
   readonly store: ConfigurationStore;
   readonly #settings: AgentSettings;
+  readonly #traffic: TrafficMeter;
   readonly #onChange: () => void;
+  readonly #pings = new PingTrial();
   #target: Target | null = null;
   /** Told to stop by the control plane, until told to start. */
   #isStopped = false;
@@ -30,10 +34,12 @@ export class LoadBalancer {
   #recovery: Promise<void> = Promise.resolve();
 
   /** `onChange` is called whenever HAProxy may show something new. */
-  constructor(settings: AgentSettings, onChange: () => void) {
+  constructor(settings: AgentSettings, traffic: TrafficMeter, onChange: () => void) {
     this.#settings = settings;
+    this.#traffic = traffic;
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
+    writePingCheck();
   }
 
   /** The HAProxy of the moment; null before there is a configuration. */
@@ -50,6 +56,7 @@ export class LoadBalancer {
       store.stage(candidate);
       try {
         await checkConfiguration(this.#settings.haproxy_path, candidate.load_balancer_id, 'haproxy.cfg.new');
+        await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
         return { generation: candidate.generation, digest: candidate.digest, method };
       } catch (error) {
@@ -85,6 +92,7 @@ export class LoadBalancer {
     return this.#inTurn(async () => {
       this.#requireKnown(loadBalancerId);
       this.#isStopped = true;
+      if (this.haproxy?.pid) await this.#traffic.lookLast(this.haproxy.runtime);
       await this.#target?.haproxy.stop();
     });
   }
@@ -137,6 +145,7 @@ export class LoadBalancer {
   /** Ends HAProxy with the agent. Waits for no turn: a reload under way may take long. */
   async shutDown(): Promise<void> {
     await this.#recovery.catch(() => {});
+    if (this.haproxy?.pid) await this.#traffic.lookLast(this.haproxy.runtime);
     await this.#target?.haproxy.retire();
   }
 
@@ -157,11 +166,11 @@ export class LoadBalancer {
 
   #targetFor(loadBalancerId: string): Target {
     if (this.#target) return this.#target;
-    const haproxy = new HaproxyProcess(this.#settings.haproxy_path, loadBalancerId, () => {
+    const haproxy = new HaproxyProcess(this.#settings.haproxy_path, loadBalancerId, this.#traffic, () => {
       this.#target?.members.forgetDepartures();
       this.#onChange();
     });
-    this.#target = { store: this.store, haproxy, members: new MemberChanger(haproxy.runtime) };
+    this.#target = { store: this.store, haproxy, members: new MemberChanger(haproxy.runtime, this.#traffic) };
     return this.#target;
   }
 

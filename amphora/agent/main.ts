@@ -7,23 +7,34 @@ import { readHaproxyVersion } from './details.ts';
 import { HealthDaemon } from './health-daemon.ts';
 import { HeartbeatQueue } from './heartbeat-queue.ts';
 import { LoadBalancer } from './load-balancer.ts';
-import { log, textOf } from './log.ts';
+import { copyLogTo, log, textOf } from './log.ts';
+import { Logs } from './logs/logs.ts';
+import { serveMetrics } from './metrics-proxy.ts';
 import { createAgentServer } from './server.ts';
 import { readSettings } from './settings.ts';
+import { TrafficMeter } from './traffic-meter.ts';
 
 function main(settings: AgentSettings): void {
   mkdirSync(settings.directory, { recursive: true, mode: 0o700 });
   // Unix sockets have short paths only: everything is addressed from here.
   process.chdir(settings.directory);
-  const loadBalancer = new LoadBalancer(settings, () => health.reportSoon());
-  const health = new HealthDaemon(settings, loadBalancer, new HeartbeatQueue(settings));
+  const traffic = new TrafficMeter();
+  const logs = settings.logs ? new Logs(settings.amphora_id, settings.logs) : null;
+  copyLogTo((line) => logs?.say(line));
+  const attend = () => logs?.attend(loadBalancer.store.current?.load_balancer_id ?? null);
+  const loadBalancer = new LoadBalancer(settings, traffic, () => {
+    attend();
+    health.reportSoon();
+  });
+  attend();
+  const health = new HealthDaemon(settings, loadBalancer, traffic, new HeartbeatQueue(settings), logs);
   let version: Promise<string> | null = null;
   const haproxyVersion = () => {
     version ??= readHaproxyVersion(settings.haproxy_path);
     return version;
   };
-  const server = createAgentServer({ settings, loadBalancer, haproxyVersion });
-  endWith(settings, loadBalancer);
+  const server = createAgentServer({ settings, loadBalancer, haproxyVersion, logs });
+  endWith(settings, loadBalancer, logs);
   // Before the first request: what it asks for waits until HAProxy is found or started.
   loadBalancer.recover().catch((error) => log('HAProxy does not run yet', { error: textOf(error) }));
   server.on('error', (error) => {
@@ -34,14 +45,19 @@ function main(settings: AgentSettings): void {
     const { address, port } = server.address() as AddressInfo;
     log('listening', { amphora_id: settings.amphora_id, address, port });
     health.start();
+    serveMetrics(loadBalancer);
   });
 }
 
 /** Whoever asks first; HAProxy never outlives an agent that ended in order. */
-function endWith(settings: AgentSettings, loadBalancer: LoadBalancer): void {
+function endWith(settings: AgentSettings, loadBalancer: LoadBalancer, logs: Logs | null): void {
   let isEnding = false;
   const end = () => {
-    if (!isEnding) loadBalancer.shutDown().finally(() => process.exit(0));
+    const leave = () => {
+      logs?.close();
+      process.exit(0);
+    };
+    if (!isEnding) loadBalancer.shutDown().finally(leave);
     isEnding = true;
   };
   process.on('SIGTERM', end);

@@ -2,6 +2,7 @@
 import type { Member, MemberChange, Outline } from './config-diff.ts';
 import { memberKey } from './config-diff.ts';
 import type { RuntimeApi } from './runtime-api.ts';
+import type { TrafficMeter } from './traffic-meter.ts';
 
 /** HAProxy did not do as told; only a reload brings the text into force. */
 export class RuntimeRefused extends Error {
@@ -18,14 +19,16 @@ const silently = (text: string): Command => ({ text, expects: /^$/ });
 
 export class MemberChanger {
   readonly #runtime: RuntimeApi;
+  readonly #traffic: TrafficMeter;
   /**
    * Removed members that still have connections, by key: in maintenance, to be deleted after their last connection. HAProxy
    * keeps idle ones to a member for seconds. What is known of them; null for those an earlier agent removed.
    */
   readonly #departing = new Map<string, Member | null>();
 
-  constructor(runtime: RuntimeApi) {
+  constructor(runtime: RuntimeApi, traffic: TrafficMeter) {
     this.#runtime = runtime;
+    this.#traffic = traffic;
   }
 
   get hasDepartures(): boolean {
@@ -70,14 +73,8 @@ export class MemberChanger {
   /** HAProxy refuses to delete a server with connections, so this is tried again until they have ended by themselves. */
   async deleteDeparted(worker: number): Promise<void> {
     if (!this.hasDepartures) return;
-    const keys = [...this.#departing.keys()];
-    const answers = await this.#runtime.askAll(
-      worker,
-      keys.map((key) => `del server ${key}`),
-    );
-    keys.forEach((key, index) => {
-      if (/deleted|No such server/i.test(answers[index]!)) this.#departing.delete(key);
-    });
+    const gone = await this.#traffic.deleteServers(this.#runtime, worker, [...this.#departing.keys()]);
+    for (const key of gone) this.#departing.delete(key);
   }
 
   #commandsFor(change: MemberChange): Command[] {

@@ -1,8 +1,9 @@
 // Octavia's amphora agent REST API 1.0, as a table of routes.
 import { createHash } from 'node:crypto';
-import { type AgentSettings, configurationHeaders, type PlugVip } from '../agent-api.ts';
+import { type AgentSettings, type ArchiveRight, configurationHeaders, type PlugVip } from '../agent-api.ts';
 import { agentDetails, agentInfo, listListeners } from './details.ts';
 import { type LoadBalancer, UnknownLoadBalancer } from './load-balancer.ts';
+import type { Logs } from './logs/logs.ts';
 import { ConfigurationRefused } from './validation.ts';
 
 export interface AgentRequest {
@@ -23,6 +24,8 @@ export interface Agent {
   settings: AgentSettings;
   loadBalancer: LoadBalancer;
   haproxyVersion: () => Promise<string>;
+  /** null where nobody takes them. */
+  logs: Logs | null;
 }
 
 type Handler = (agent: Agent, request: AgentRequest) => AgentResponse | Promise<AgentResponse>;
@@ -40,6 +43,7 @@ export const routes: [method: string, path: RegExp, handler: Handler][] = [
   ['PUT', new RegExp(`^/1\\.0/loadbalancer/${uuid}/${uuid}/haproxy$`), putConfiguration],
   ['GET', new RegExp(`^/1\\.0/loadbalancer/${uuid}/haproxy$`), getConfiguration],
   ['PUT', new RegExp(`^/1\\.0/loadbalancer/${uuid}/(\\w+)$`), controlLoadBalancer],
+  ['PUT', /^\/1\.0\/logs\/([\w-]+)$/, shipLog],
   ['POST', /^\/1\.0\/plug\/vip\/([0-9a-fA-F:.]+)$/, plugVip],
 ];
 
@@ -54,7 +58,10 @@ async function getInfo({ settings, loadBalancer, haproxyVersion }: Agent): Promi
 
 async function getDetails(agent: Agent): Promise<AgentResponse> {
   const info = agentInfo(agent.settings, agent.loadBalancer, await agent.haproxyVersion());
-  return { status: 200, body: { ...info, ...(await agentDetails(agent.loadBalancer)) } };
+  return {
+    status: 200,
+    body: { ...info, ...(await agentDetails(agent.loadBalancer)), ...(agent.logs && { logs: agent.logs.details() }) },
+  };
 }
 
 async function deleteLoadBalancer({ loadBalancer }: Agent, { path }: AgentRequest): Promise<AgentResponse> {
@@ -101,4 +108,12 @@ async function plugVip({ loadBalancer }: Agent, { path, body }: AgentRequest): P
   }
   await loadBalancer.plug({ load_balancer_id, ip_address: path[0]!, epoch });
   return { status: 202, body: { message: 'OK', details: `VIP ${path[0]} plugged` } };
+}
+
+function shipLog({ logs }: Agent, { path, body }: AgentRequest): AgentResponse {
+  const right = JSON.parse(body) as ArchiveRight;
+  if (typeof right.url !== 'string' || typeof right.headers !== 'object')
+    return failure(400, 'url and headers are needed');
+  if (!logs?.ship(path[0]!, right)) return failure(404, `there is no archive ${path[0]}`);
+  return { status: 202, body: { message: 'OK', details: `archive ${path[0]} is on its way` } };
 }

@@ -1,7 +1,7 @@
-// Reads HAProxy's `show stat` and keeps account of what was not reported yet: the statistics half of Octavia's health
-// daemon. Pure.
-import type { Heartbeat, ListenerStatistics } from '../agent-api.ts';
+// Reads HAProxy's `show stat`: what it says of listeners, pools and members, as Octavia's health daemon does. Pure.
+import type { Heartbeat } from '../agent-api.ts';
 import type { Outline } from './config-diff.ts';
+import { accountOf, type Traffic } from './traffic-ledger.ts';
 
 export interface StatRow {
   proxy: string;
@@ -14,10 +14,20 @@ export interface StatRow {
   traffic: Traffic;
 }
 
-export type Traffic = Pick<ListenerStatistics, 'tx' | 'rx' | 'totconns' | 'ereq'>;
-
-const trafficNames = ['tx', 'rx', 'totconns', 'ereq'] as const;
-const column = { proxy: 0, part: 1, scur: 4, slim: 6, stot: 7, bin: 8, bout: 9, ereq: 12, status: 17, weight: 18 };
+const column = {
+  proxy: 0,
+  part: 1,
+  scur: 4,
+  slim: 6,
+  stot: 7,
+  bin: 8,
+  bout: 9,
+  ereq: 12,
+  econ: 13,
+  eresp: 14,
+  status: 17,
+  weight: 18,
+};
 /** Of the hundred columns, only as many as are read here are split off. */
 const columnsRead = 19;
 
@@ -37,7 +47,8 @@ export function readStatistics(csv: string): StatRow[] {
         tx: number(column.bout),
         rx: number(column.bin),
         totconns: number(column.stot),
-        ereq: number(column.ereq),
+        // Only listeners have request errors; of a member it is requests that it took no connection or gave no answer for.
+        ereq: cells[column.part] === 'FRONTEND' ? number(column.ereq) : number(column.econ) + number(column.eresp),
       },
     };
   });
@@ -81,60 +92,12 @@ export function newsIn(states: { listeners: ListenerStates; pools: Pools }): str
   return JSON.stringify([listeners, pools]);
 }
 
-interface SavedLedger {
-  seen: Record<string, Record<string, Traffic>>;
-  unreported: Record<string, Traffic>;
-}
-
-const noTraffic = (): Traffic => ({ tx: 0, rx: 0, totconns: 0, ereq: 0 });
-
-/** Counters of HAProxy only grow within one worker: what each worker added since it was last seen is owed to a report. */
-export class TrafficLedger {
-  readonly #seen: Map<string, Record<string, Traffic>>;
-  #unreported: Record<string, Traffic>;
-
-  constructor(saved: SavedLedger = { seen: {}, unreported: {} }) {
-    this.#seen = new Map(Object.entries(saved.seen));
-    this.#unreported = saved.unreported;
+/** Open connections by account, where there are any: a member's over all listeners that use its pool. */
+export function openConnections(rows: StatRow[]): Map<string, number> {
+  const open = new Map<string, number>();
+  for (const row of rows) {
+    const account = row.connections > 0 ? accountOf(row) : undefined;
+    if (account !== undefined) open.set(account, (open.get(account) ?? 0) + row.connections);
   }
-
-  see(worker: number, rows: StatRow[]): void {
-    const before = this.#seen.get(String(worker)) ?? {};
-    const now: Record<string, Traffic> = {};
-    for (const { proxy, part, traffic } of rows) {
-      if (part !== 'FRONTEND') continue;
-      now[proxy] = traffic;
-      const last = before[proxy] ?? noTraffic();
-      // Smaller than before is another process that got the same pid.
-      const isReset = trafficNames.some((name) => traffic[name] < last[name]);
-      this.#unreported[proxy] ??= noTraffic();
-      for (const name of trafficNames) this.#unreported[proxy][name] += traffic[name] - (isReset ? 0 : last[name]);
-    }
-    this.#seen.set(String(worker), now);
-  }
-
-  /** Workers that ended keep what they are owed, but are not remembered. */
-  keepWorkers(workers: number[]): void {
-    for (const worker of this.#seen.keys()) if (!workers.includes(Number(worker))) this.#seen.delete(worker);
-  }
-
-  /** A copy of what is owed for a listener; nothing is settled by reading. */
-  owed(listener: string): Traffic {
-    return { ...(this.#unreported[listener] ?? noTraffic()) };
-  }
-
-  /** The report arrived: takes off what it said, and forgets listeners that are no more. */
-  settle(reported: Record<string, Traffic>, configured: Set<string>): void {
-    const left: Record<string, Traffic> = {};
-    for (const listener of configured) {
-      const owed = this.owed(listener);
-      for (const name of trafficNames) owed[name] -= reported[listener]?.[name] ?? 0;
-      left[listener] = owed;
-    }
-    this.#unreported = left;
-  }
-
-  save(): SavedLedger {
-    return { seen: Object.fromEntries(this.#seen), unreported: this.#unreported };
-  }
+  return open;
 }

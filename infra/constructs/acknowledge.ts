@@ -1,11 +1,12 @@
 // What cdk-nag's rules find and we stand by, each finding with its reason where it arises.
-import { Validations } from 'aws-cdk-lib';
+import { Stack, Validations } from 'aws-cdk-lib';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IConstruct } from 'constructs';
 
 const acknowledge = (scope: IConstruct, rule: string, reason: string) =>
   Validations.of(scope).acknowledge({ id: `AwsSolutions::AwsSolutions-${rule}`, reason });
 
-export const acknowledgeRule = (scope: IConstruct, rule: 'SMG4' | 'VPC7', reason: string): void =>
+export const acknowledgeRule = (scope: IConstruct, rule: 'S1' | 'SMG4' | 'VPC7', reason: string): void =>
   acknowledge(scope, rule, reason);
 
 export const acknowledgeAnyResource = (scope: IConstruct, reason: string): void =>
@@ -18,3 +19,11 @@ export const acknowledgeExecutions = (scope: IConstruct, pattern: string): void 
     `IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${pattern}]`,
     'Names of executions are not known before they are started',
   );
+
+/** The rule names a bucket of another stack by its export. */
+export function acknowledgeObjects(scope: IConstruct, bucket: IBucket, prefixes: readonly string[]): void {
+  const owner = Stack.of(bucket);
+  const { 'Fn::ImportValue': exported } = owner.resolve(owner.exportValue(bucket.bucketArn));
+  for (const prefix of prefixes)
+    acknowledge(scope, `IAM5[Resource::${exported}/${prefix}/*]`, 'Each archive of logs has a name of its own');
+}

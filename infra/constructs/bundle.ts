@@ -16,11 +16,12 @@ const requireForCommonJs =
 const driver = (file: string) => join(root, 'lambdas', 'drivers', file);
 
 /** Drivers that are loaded when they are first called. Who has no permission for what one does has no use for its code either. */
-const unusedBy = ({ sends, publishes, starts, describesFlows, certifies }: FunctionSpec): string[] => [
+const unusedBy = ({ sends, publishes, starts, describesFlows, certifies, putsObjects }: FunctionSpec): string[] => [
   ...(sends ? [] : [driver('queue/sqs.ts'), '@aws-sdk/client-sqs']),
   ...(publishes ? [] : [driver('events/eventbridge.ts'), '@aws-sdk/client-eventbridge']),
   ...(starts || describesFlows ? [] : [driver('flows/step-functions.ts'), '@aws-sdk/client-sfn']),
   ...(certifies ? [] : [driver('certificates/local-authority.ts')]),
+  ...(putsObjects ? [] : [driver('objects/s3.ts')]),
 ];
 
 /** @param outdir is made */

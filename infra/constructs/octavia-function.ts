@@ -8,8 +8,8 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
 import type { FunctionSpec } from '../functions.ts';
-import { keySchema, type Stateful } from '../stacks/stateful.ts';
-import { acknowledgeAnyResource } from './acknowledge.ts';
+import { keySchema, logPrefixes, type Stateful } from '../stacks/stateful.ts';
+import { acknowledgeAnyResource, acknowledgeObjects } from './acknowledge.ts';
 import { bundle, bundleHandler } from './bundle.ts';
 
 const readActions = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
@@ -67,6 +67,7 @@ export class OctaviaFunction extends Construct {
     });
     this.#grantTable(spec, stateful);
     if (spec.seals) this.#giveSealingKey(stateful);
+    if (spec.putsObjects) this.#letPutLogs(stateful);
   }
 
   /** Not the managed policies: those let a function write to any log and, in a VPC, more than it needs. */
@@ -90,6 +91,13 @@ export class OctaviaFunction extends Construct {
     const resources = [table.tableArn, ...indexArns];
     this.lambda.addToRolePolicy(new iam.PolicyStatement({ actions, resources }));
     key.grant(this.lambda, ...(access === 'read' ? ['kms:Decrypt', 'kms:DescribeKey'] : tableKeyActions));
+  }
+
+  /** Whoever makes a presigned URL lets its holder do no more than it may do itself: to put, never to read or to delete. */
+  #letPutLogs({ logs }: Stateful): void {
+    const resources = logPrefixes.map((prefix) => logs.arnForObjects(`${prefix}/*`));
+    this.lambda.addToRolePolicy(new iam.PolicyStatement({ actions: ['s3:PutObject'], resources }));
+    acknowledgeObjects(this.lambda.role!, logs, logPrefixes);
   }
 
   /**

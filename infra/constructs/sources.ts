@@ -29,6 +29,9 @@ export function addEventSources(
       maxConcurrency: 20,
     }),
   );
+  lambdaOf('worker-archives').addEventSource(
+    new SqsEventSource(queues.archives.queue, { reportBatchItemFailures, batchSize: 10, maxConcurrency: 5 }),
+  );
   lambdaOf('worker-relay').addEventSource(outboxSource(table));
   acknowledgeAnyResource(lambdaOf('worker-relay').role!, 'Streams are listed for the whole account or not at all');
 }

@@ -66,6 +66,8 @@ export class ControlPlane extends Stack {
       operations: make('operations', 'worker-start', true, 5),
       // An old heartbeat is worth nothing: the next one has come by then.
       heartbeats: make('heartbeats', 'heartbeats', false, 2),
+      // The amphora announces its archives again.
+      archives: make('archives', 'worker-archives', false, 2),
     };
   }
 
@@ -106,7 +108,7 @@ export class ControlPlane extends Stack {
   }
 
   #settingsOf(name: FunctionName): Partial<Record<SettingName, string>> {
-    const { sends = [], publishes, starts, describesFlows, inVpc, table } = specOf(name);
+    const { sends = [], publishes, starts, describesFlows, inVpc, table, putsObjects } = specOf(name);
     const { deployment, stateful } = this.#props;
     const urls = Object.fromEntries(sends.map((queue) => [`${queue}_queue_url`, this.#queues[queue].queue.queueUrl]));
     return {
@@ -118,6 +120,8 @@ export class ControlPlane extends Stack {
       ...(publishes && { event_bus_name: this.#bus.eventBusName }),
       ...((starts || describesFlows) && { state_machine_prefix: this.#flowArn('stateMachine', '') }),
       ...(inVpc && { egress: 'outbox' }),
+      objects_driver: 's3',
+      ...(putsObjects && { log_bucket_name: stateful.logs.bucketName }),
     };
   }
 }

@@ -1,7 +1,9 @@
-// What must outlive any deployment: the table, the key it is encrypted with, and the secret the sealing key is derived from.
-import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+// What must outlive any deployment: the table, the key it is encrypted with, the secret the sealing key is derived from, and the
+// logs of amphorae.
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, StreamViewType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
+import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { acknowledgeRule } from '../constructs/acknowledge.ts';
@@ -18,18 +20,42 @@ export const keySchema = {
   ],
 } as const;
 
+/** What belongs to projects, and what is for operators. */
+export const logPrefixes = ['tenant', 'admin'] as const;
+
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 
 export class Stateful extends Stack {
   readonly key: Key;
   readonly table: Table;
   readonly sealingKey: Secret;
+  readonly logs: Bucket;
 
   constructor(scope: Construct, id: string, props: StackProps) {
     super(scope, id, { ...props, terminationProtection: true });
     this.key = new Key(this, 'Key', { enableKeyRotation: true, removalPolicy: RemovalPolicy.RETAIN });
     this.table = this.#makeTable();
     this.sealingKey = this.#makeSealingKey();
+    this.logs = this.#makeLogs();
+  }
+
+  /** Encrypted by S3 itself: with a key of ours each of the many small archives would cost a call of it. */
+  #makeLogs(): Bucket {
+    const logs = new Bucket(this, 'Logs', {
+      encryption: BucketEncryption.S3_MANAGED,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      removalPolicy: RemovalPolicy.RETAIN,
+      lifecycleRules: [{ expiration: Duration.days(90), abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+    });
+    acknowledgeRule(logs, 'S1', 'It holds logs itself, and who puts them is one function, whose calls are logged');
+    new CfnOutput(this, 'LogBucket', {
+      value: logs.bucketName,
+      description: 'Logs of amphorae: tenant/<project>, admin',
+    });
+    return logs;
   }
 
   #makeSealingKey(): Secret {

@@ -5,9 +5,9 @@ import { type AmphoraRow, amphoraAttributes, amphoraResponse } from '../domain/a
 import { conflict, notFound } from '../domain/errors.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import { readAllAmphorae, readAmphora } from '../repositories/amphorae.ts';
-import { readAmphoraStatistics } from '../repositories/health.ts';
 import { isPossibleId } from '../repositories/keys.ts';
 import { giveUpAmphora } from '../repositories/load-balancers.ts';
+import { readAmphoraStatistics } from '../repositories/statistics.ts';
 import { readAll, readLoadBalancer } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { listBody, withFields } from './http/lists.ts';

@@ -9,13 +9,19 @@ import {
   mayUsePool,
   portClass,
 } from '../domain/listener.ts';
-import { checkAllowedCidrs, refuseChildren, settledListener, settledListenerUpdate } from '../domain/listener-rules.ts';
+import {
+  checkAllowedCidrs,
+  checkFamilies,
+  refuseChildren,
+  settledListener,
+  settledListenerUpdate,
+} from '../domain/listener-rules.ts';
 import { parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { newRow } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { Claim } from '../repositories/changes.ts';
-import { readStatistics, sumOf } from '../repositories/health.ts';
 import { portKey } from '../repositories/keys.ts';
+import { readStatistics, sumOf } from '../repositories/statistics.ts';
 import { readChild, readLoadBalancer } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import type { Services } from '../runtime/services.ts';
@@ -114,6 +120,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     refusePortOfOther(skeleton, row);
     await checkCertificates(services, row.project_id, row);
     checkAllowedCidrs(row.allowed_cidrs, skeleton.loadBalancer);
+    checkFamilies(row.denied_cidrs ?? [], skeleton.loadBalancer);
     return {
       create: [{ kind: 'listener', row }],
       claims: [portClaim(row)],
@@ -155,6 +162,7 @@ async function update(request: ApiRequest): Promise<ApiResponse> {
     defaultPool(skeleton, child.row.protocol, set.default_pool_id);
     await checkChangedCertificates(request.services, child.row, set);
     checkAllowedCidrs(set.allowed_cidrs ?? [], skeleton.loadBalancer);
+    checkFamilies(set.denied_cidrs ?? [], skeleton.loadBalancer);
     return { update: [{ child, set }] };
   });
   return { status: 200, body: { listener: listenerResponse(rowWritten(accepted, 'listener', id)) } };

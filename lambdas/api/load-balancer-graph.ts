@@ -6,7 +6,13 @@ import { type HealthMonitorRow, healthMonitor } from '../domain/health-monitor.t
 import { type L7PolicyRow, l7Policy } from '../domain/l7-policy.ts';
 import { type L7RuleRow, l7Rule, rulesPerPolicy, settledRule } from '../domain/l7-rule.ts';
 import { type ListenerRow, listener } from '../domain/listener.ts';
-import { checkAllowedCidrs, refuseChildren, settledListener, vipAddresses } from '../domain/listener-rules.ts';
+import {
+  checkAllowedCidrs,
+  checkFamilies,
+  refuseChildren,
+  settledListener,
+  vipAddresses,
+} from '../domain/listener-rules.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import { type MemberRow, refuseOtherFamily } from '../domain/member.ts';
 import { type PoolRow, pool, settledPool } from '../domain/pool.ts';
@@ -163,7 +169,10 @@ export function checkAddresses(
   loadBalancer: Pick<LoadBalancerRow, 'vip_address' | 'additional_vips' | 'vip_sg_ids'>,
   rules: DeploymentRules,
 ): void {
-  for (const { row } of graph.listeners) checkAllowedCidrs(row.allowed_cidrs, loadBalancer);
+  for (const { row } of graph.listeners) {
+    checkAllowedCidrs(row.allowed_cidrs, loadBalancer);
+    checkFamilies(row.denied_cidrs ?? [], loadBalancer);
+  }
   for (const { row, members } of graph.pools) {
     for (const one of members) refuseOtherFamily(one.address, row.protocol, vipAddresses(loadBalancer), rules);
   }

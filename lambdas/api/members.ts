@@ -13,11 +13,12 @@ import {
   sriovRefused,
 } from '../domain/member.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
-import { newRow } from '../domain/row.ts';
+import { asWanted, newRow } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
 import type { Claim, TreeChange } from '../repositories/changes.ts';
 import { addressKey } from '../repositories/keys.ts';
-import { readChild, readMembers } from '../repositories/trees.ts';
+import { readMemberStatistics } from '../repositories/member-statistics.ts';
+import { readChild, readLoadBalancer, readMembers } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { asBoolean, listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
@@ -124,12 +125,21 @@ const show = async (request: ApiRequest): Promise<ApiResponse> => ({
   body: { member: withFields(request, memberResponse(await found(request))) },
 });
 
+/** Beyond Octavia, which counts by listener. */
+async function statistics(request: ApiRequest): Promise<ApiResponse> {
+  const { id, load_balancer_id } = await found(request);
+  const { table } = request.services;
+  const amphoraIds = (await readLoadBalancer(table, load_balancer_id))?.amphora_ids ?? [];
+  return { status: 200, body: { stats: await readMemberStatistics(table, load_balancer_id, id, amphoraIds) } };
+}
+
 /** Reads the member in its load balancer's turn, so that what is judged is what is written. */
 async function memberNow(request: ApiRequest): Promise<Child<'member'>> {
   const row = await readChild(request.services.table, 'member', param(request, 'member_id'));
   if (row?.pool_id !== param(request, 'pool_id')) throw notFound('Member', param(request, 'member_id'));
-  refuseWhileDeleting('Member', row);
-  return { kind: 'member', row };
+  const wanted = asWanted(row);
+  refuseWhileDeleting('Member', wanted);
+  return { kind: 'member', row: wanted };
 }
 
 async function update(request: ApiRequest): Promise<ApiResponse> {
@@ -201,9 +211,10 @@ function batchChange(
     if (row === undefined) return [];
     const { address: _a, protocol_port: _p, subnet_id: _s, request_sriov: _r, project_id: _o, ...set } = one;
     const isSame = Object.entries(set).every(
-      ([name, value]) => JSON.stringify(row[name as keyof MemberRow]) === JSON.stringify(value),
+      ([name, value]) => JSON.stringify(row[name as keyof MemberRow] ?? null) === JSON.stringify(value ?? null),
     );
-    return isSame ? [] : [{ child: { kind: 'member' as const, row }, set }];
+    // What was left behind in ERROR is asked for again.
+    return isSame && row.waits_for === undefined ? [] : [{ child: { kind: 'member' as const, row }, set }];
   });
   const remove = isAdditive ? [] : living.filter((row) => !wantedPlaces.has(place(row)));
   return {
@@ -235,7 +246,7 @@ async function batch(request: ApiRequest): Promise<ApiResponse> {
     await submit(request, loadBalancerId, async (skeleton) => {
       const { pool, touch } = targetPool(skeleton, poolId);
       for (const one of wanted) refuseUnfit(one, pool.row.protocol, skeleton.loadBalancer, services.config);
-      const present = await readMembers(table, loadBalancerId, poolId);
+      const present = (await readMembers(table, loadBalancerId, poolId)).map(asWanted);
       const change = batchChange(poolRef(pool), present, wanted, isAdditive, newId, clock.now());
       if (isNothing(change)) throw new NothingToDo();
       return { ...change, touch };
@@ -260,6 +271,7 @@ export const routes = {
   'POST /v2.0/lbaas/pools/{pool_id}/members': create,
   'PUT /v2.0/lbaas/pools/{pool_id}/members': batch,
   'GET /v2.0/lbaas/pools/{pool_id}/members/{member_id}': show,
+  'GET /v2.0/lbaas/pools/{pool_id}/members/{member_id}/stats': statistics,
   'PUT /v2.0/lbaas/pools/{pool_id}/members/{member_id}': update,
   'DELETE /v2.0/lbaas/pools/{pool_id}/members/{member_id}': remove,
 } satisfies Routes;

@@ -3,13 +3,14 @@
 import type { ConfigurationRejected } from '../../amphora/agent-api.ts';
 import { DriverError } from '../domain/errors.ts';
 import { isPending } from '../domain/statuses.ts';
-import { type ChildRow, childrenOf, type Tree } from '../domain/tree.ts';
+import { type ChildRow, childrenOf, type Tree, treeAsWanted } from '../domain/tree.ts';
 import { type AmphoraAddress, ConfigurationRefused } from '../drivers/amphora/amphora-driver.ts';
 import { Unrenderable } from '../haproxy/config.ts';
 import { renderConfiguration } from '../haproxy/render.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { loggingOf } from './logging.ts';
 
 export interface Applied {
   /** As it was rendered. */
@@ -76,6 +77,7 @@ function rendered(services: Services, tree: Tree, amphora: AmphoraAddress, refus
       amphora_id: amphora.id,
       hardStopAfterMs,
       maxConnectionsDefault,
+      logging: loggingOf(services.config),
     });
   } catch (error) {
     // With nothing behind it, a control plane takes what no HAProxy could be told.
@@ -132,7 +134,8 @@ export async function applyConfiguration(
 /** The tree after accepted batches were written out. */
 async function readWhole(services: Services, loadBalancerId: string): Promise<Tree | undefined> {
   const tree = await readTree(services.table, loadBalancerId);
-  if (tree === undefined || tree.loadBalancer.intents.length === 0) return tree;
+  if (tree === undefined || tree.loadBalancer.intents.length === 0) return tree && treeAsWanted(tree);
   await writeOutIntents(services, loadBalancerId);
-  return readTree(services.table, loadBalancerId);
+  const written = await readTree(services.table, loadBalancerId);
+  return written && treeAsWanted(written);
 }

@@ -1,5 +1,6 @@
 // Sets work going: a configuration to be applied, a flow to be started. A message that is lost costs time, not work: the row of
 // the load balancer says what is wanted, and the reconciler reads it.
+import type { LogArchive } from '../../amphora/agent-api.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { Services } from '../runtime/services.ts';
 
@@ -23,6 +24,18 @@ export interface ApplyMessage {
 export interface OperationMessage {
   load_balancer_id: string;
   operation_id: string;
+}
+
+export interface ArchiveMessage {
+  amphora_id: string;
+  archives: LogArchive[];
+}
+
+/** The rights to put archives of logs. Not sent, they are announced again. @param sign distinguishes what told of them */
+export function requestRights(services: Requester, body: ArchiveMessage, sign: string): Promise<void> {
+  const { amphora_id: group } = body;
+  const message = { group, deduplication: `${group}-${sign}`, body: { ...body } };
+  return sent(services, 'announcement of archives', services.queue.send('archives', message));
 }
 
 export function requestApply(services: Requester, { id, generation, operation }: LoadBalancerRow): Promise<void> {

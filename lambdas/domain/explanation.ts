@@ -25,6 +25,7 @@ const childOf = ({ kind, row }: Child) => ({
   provisioning_status: row.provisioning_status,
   operating_status: row.operating_status,
   ...(row.provisioning_status === 'ERROR' ? { reason: row.reason ?? 'not recorded' } : {}),
+  ...(row.waits_for ? { waits_for: row.waits_for } : {}),
 });
 type ExplainedChild = ReturnType<typeof childOf>;
 
@@ -111,8 +112,8 @@ function pauseSentences({ failover_pause }: LoadBalancerRow, { now }: Explanatio
 export function explanationOf(tree: Tree, context: ExplanationContext) {
   const row = tree.loadBalancer;
   const children = childrenOf(tree).map(childOf);
-  const pending = children.filter((child) => isPending(child.provisioning_status));
-  const refused = children.filter((child) => child.provisioning_status === 'ERROR');
+  const pending = children.filter((child) => isPending(child.waits_for ?? child.provisioning_status));
+  const refused = children.filter((child) => child.provisioning_status === 'ERROR' && !child.waits_for);
   const unwell = children.filter(isUnwell);
   const summary = [
     ...statusSentences(row),

@@ -4,6 +4,7 @@ import { type DeploymentRules, disabled, invalidOption, spelledList } from './de
 import { ApiError, invalid } from './errors.ts';
 import { versionOf } from './ip-addresses.ts';
 import type { ListenerAttributes, ListenerRow, ListenerUpdate } from './listener.ts';
+import { checkListenerExtensions } from './listener-extensions.ts';
 import type { LoadBalancerRow } from './load-balancer.ts';
 import { checkTls, withTlsDefaults } from './tls.ts';
 
@@ -47,7 +48,7 @@ const hasServerCertificate = (one: Judged): boolean =>
   one.default_tls_container_ref !== null || one.sni_container_refs.length > 0;
 
 /** PROMETHEUS offers TLS once it has a certificate; TERMINATED_HTTPS must have one. */
-const offersTls = (one: Judged): boolean =>
+export const offersTls = (one: Judged): boolean =>
   one.protocol === 'TERMINATED_HTTPS' || (one.protocol === 'PROMETHEUS' && hasServerCertificate(one));
 
 /** What there is stays, whatever an operator forbids later. */
@@ -99,6 +100,7 @@ function checkAll(one: Judged): void {
   checkInsertHeaders(one);
   checkServerCertificates(one);
   checkClientCertificates(one);
+  checkListenerExtensions(one);
 }
 
 /** Judges a new listener and fills in what only TLS has. @throws ApiError 400 */
@@ -150,6 +152,11 @@ export function checkAllowedCidrs(cidrs: readonly string[], loadBalancer: Vips):
   if (cidrs.length > 0 && loadBalancer.vip_sg_ids.length > 0) {
     throw invalid('Allowed CIDRs are not allowed when using custom VIP Security Groups.');
   }
+  checkFamilies(cidrs, loadBalancer);
+}
+
+/** @throws ApiError 400 for a CIDR nobody could come from */
+export function checkFamilies(cidrs: readonly string[], loadBalancer: Vips): void {
   const vips = vipAddresses(loadBalancer);
   const stranger = cidrs.find((cidr) => !vips.some((vip) => versionOf(vip) === versionOf(cidr)));
   if (stranger === undefined) return;

@@ -1,6 +1,8 @@
 // Listeners: the ports a load balancer answers on.
 import { boolean, integer, listOf, mapOf, nested, oneOf, tags, text, uuid } from './attribute-types.ts';
+import { shownExtensions } from './extensions.ts';
 import { cidr } from './ip-addresses.ts';
+import { type ListenerExtensions, listenerExtensions } from './listener-extensions.ts';
 import { type Created, resource, type Updated } from './resource.ts';
 import { owner, type Row, refs } from './row.ts';
 import { reference, tlsAttributes } from './tls.ts';
@@ -42,6 +44,7 @@ export const listener = resource({
     hsts_include_subdomains: { type: boolean(), on: 'create+update', default: false },
     hsts_preload: { type: boolean(), on: 'create+update', default: false },
     tags: { type: tags(), on: 'create+update', default: [] },
+    ...listenerExtensions,
   },
 });
 
@@ -49,7 +52,11 @@ export type ListenerAttributes = Created<typeof listener.attributes>;
 export type ListenerUpdate = Updated<typeof listener.attributes>;
 export interface ListenerRow
   extends Row,
-    Omit<ListenerAttributes, 'loadbalancer_id' | 'project_id' | 'default_pool' | 'l7policies'> {
+    Omit<
+      ListenerAttributes,
+      'loadbalancer_id' | 'project_id' | 'default_pool' | 'l7policies' | keyof ListenerExtensions
+    >,
+    Partial<ListenerExtensions> {
   /** In position order. */
   l7policy_ids: string[];
 }
@@ -108,5 +115,6 @@ export function listenerResponse(row: ListenerRow) {
     hsts_max_age: row.hsts_max_age,
     hsts_include_subdomains: row.hsts_include_subdomains,
     hsts_preload: row.hsts_preload,
+    ...shownExtensions(listenerExtensions, row),
   };
 }

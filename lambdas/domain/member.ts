@@ -3,11 +3,17 @@ import { BlockList, isIPv6 } from 'node:net';
 import { boolean, integer, ipAddress, tags, text, uuid } from './attribute-types.ts';
 import { type DeploymentRules, invalidOption, refuseUnsupported } from './deployment.ts';
 import { ApiError } from './errors.ts';
+import { shownExtensions } from './extensions.ts';
 import { versionOf } from './ip-addresses.ts';
 import { type Created, resource } from './resource.ts';
 import { owner, type Row } from './row.ts';
 
 const port = () => integer(1, 65_535);
+
+/** What members can beyond Octavia: docs/extensions.md has it for users. */
+export const memberExtensions = {
+  connection_limit: { type: integer(1, 1_000_000), on: 'create+update', extension: true },
+} as const;
 
 export const member = resource({
   root: 'member',
@@ -27,11 +33,13 @@ export const member = resource({
     monitor_address: { type: ipAddress(), on: 'create+update' },
     request_sriov: { type: boolean(), on: 'create', default: false },
     tags: { type: tags(), on: 'create+update', default: [] },
+    ...memberExtensions,
   },
 });
 
 type Attributes = Created<typeof member.attributes>;
-export interface MemberRow extends Row, Omit<Attributes, 'project_id'> {
+type Extensions = Created<typeof memberExtensions>;
+export interface MemberRow extends Row, Omit<Attributes, 'project_id' | keyof Extensions>, Partial<Extensions> {
   pool_id: string;
 }
 
@@ -84,5 +92,6 @@ export function memberResponse(row: MemberRow) {
     monitor_port: row.monitor_port,
     tags: row.tags,
     vnic_type: row.request_sriov ? 'direct' : 'normal',
+    ...shownExtensions(memberExtensions, row),
   };
 }

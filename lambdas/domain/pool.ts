@@ -2,6 +2,8 @@
 import { boolean, listOf, nested, oneOf, tags, text, uuid } from './attribute-types.ts';
 import { type DeploymentRules, refuseUnsupported } from './deployment.ts';
 import { invalid } from './errors.ts';
+import { shownExtensions } from './extensions.ts';
+import { checkPoolExtensions, type PoolExtensions, poolExtensions } from './pool-extensions.ts';
 import { type Created, resource, type Updated } from './resource.ts';
 import { owner, type Row, refs } from './row.ts';
 import { changedPersistence, type SessionPersistence, settledPersistence } from './session-persistence.ts';
@@ -33,6 +35,7 @@ export const pool = resource({
     crl_container_ref: { type: reference(), on: 'create+update' },
     ...tlsAttributes,
     tags: { type: tags(), on: 'create+update', default: [] },
+    ...poolExtensions,
   },
 });
 
@@ -45,8 +48,9 @@ export type PoolAttributes = Omit<Given, keyof Settled> & Settled;
 
 type OwnAttributes = Omit<
   PoolAttributes,
-  'loadbalancer_id' | 'listener_id' | 'project_id' | 'healthmonitor' | 'members'
->;
+  'loadbalancer_id' | 'listener_id' | 'project_id' | 'healthmonitor' | 'members' | keyof PoolExtensions
+> &
+  Partial<PoolExtensions>;
 export interface PoolRow extends Row, OwnAttributes {
   healthmonitor_id: string | null;
 }
@@ -65,6 +69,7 @@ export function settledPool(given: Given, rules: DeploymentRules): PoolAttribute
     throw invalid('A CA certificate reference is required to specify a revocation list.');
   }
   checkTls(given, rules);
+  checkPoolExtensions(given);
   return { ...given, session_persistence, ...(given.tls_enabled ? withTlsDefaults(given) : {}) };
 }
 
@@ -79,6 +84,7 @@ export function settledPoolUpdate(row: PoolRow, given: GivenUpdate, rules: Deplo
   const will: PoolRow = { ...row, ...rest };
   checkRevocation(row, will);
   checkTls(given, rules);
+  checkPoolExtensions(will);
   // A pool that begins to speak TLS, or is told to forget what was set, gets the defaults.
   const isTlsChanged = will.tls_enabled && ['tls_enabled', ...Object.keys(tlsAttributes)].some((name) => name in given);
   return { ...rest, ...persistence, ...(isTlsChanged ? withTlsDefaults(will) : {}) };
@@ -121,5 +127,6 @@ export function poolResponse(row: PoolRow, listenerIds: string[], memberIds: str
     tls_ciphers: row.tls_ciphers,
     tls_versions: row.tls_versions,
     alpn_protocols: row.alpn_protocols,
+    ...shownExtensions(poolExtensions, row),
   };
 }

@@ -12,6 +12,8 @@ export interface Attribute<T = unknown> {
   default?: T;
   /** false: null on update is an error instead of a reset. */
   nullable?: false;
+  /** Beyond Octavia: shown only where it is set, so that clients who know nothing of it never meet it. */
+  extension?: true;
 }
 // biome-ignore lint/suspicious/noExplicitAny: a record of attributes of different types; each keeps its own in `Created`
 export type Attributes = Record<string, Attribute<any>>;

@@ -16,7 +16,16 @@ export interface Row {
   last_good?: Record<string, unknown>;
   /** Why provisioning_status is ERROR. */
   reason?: string;
+  /**
+   * What it was PENDING for when its load balancer ended in ERROR, and it with it. Nobody refused it: it goes into force with
+   * whatever heals the load balancer.
+   */
+  waits_for?: ProvisioningStatus;
 }
+
+/** The row as who works on it has to see it: what was left behind in ERROR is still PENDING. */
+export const asWanted = <R extends Row>(row: R): R =>
+  row.waits_for === undefined ? row : { ...row, provisioning_status: row.waits_for };
 
 /** A row as it is the moment its resource is asked for. @param now milliseconds since the epoch */
 export const newRow = (id: string, load_balancer_id: string, project_id: string, now: number): Row => ({

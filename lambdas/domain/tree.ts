@@ -6,6 +6,7 @@ import type { ListenerRow } from './listener.ts';
 import type { LoadBalancerRow } from './load-balancer.ts';
 import type { MemberRow } from './member.ts';
 import type { PoolRow } from './pool.ts';
+import { asWanted } from './row.ts';
 
 export interface ChildRows {
   listener: ListenerRow;
@@ -39,7 +40,7 @@ export interface Child<K extends ChildKind = ChildKind> {
   row: ChildRows[K];
 }
 
-export const childrenOf = (tree: Skeleton & { members?: MemberRow[] }): Child[] => [
+export const childrenOf = (tree: Omit<Skeleton, 'loadBalancer'> & { members?: MemberRow[] }): Child[] => [
   ...tree.listeners.map((row): Child => ({ kind: 'listener', row })),
   ...tree.pools.map((row): Child => ({ kind: 'pool', row })),
   ...tree.healthMonitors.map((row): Child => ({ kind: 'healthmonitor', row })),
@@ -75,6 +76,17 @@ function effective<R extends ChildRow>(row: R): R | undefined {
   // What the amphorae refused stays out; what they had before it stays in.
   return row.last_good === undefined ? undefined : ({ ...row, ...row.last_good } as R);
 }
+
+/** The rows as who works on them has to see them. @see asWanted */
+export const treeAsWanted = <T extends Skeleton & { members?: MemberRow[] }>(tree: T): T => ({
+  ...tree,
+  listeners: tree.listeners.map(asWanted),
+  pools: tree.pools.map(asWanted),
+  healthMonitors: tree.healthMonitors.map(asWanted),
+  l7Policies: tree.l7Policies.map(asWanted),
+  l7Rules: tree.l7Rules.map(asWanted),
+  ...(tree.members ? { members: tree.members.map(asWanted) } : {}),
+});
 
 /** The tree as it is to be rendered: deletions gone, refused changes as they were before. */
 export function desiredTree(tree: Tree): Tree {

@@ -9,6 +9,8 @@ import { checkArguments, checkLines } from './health-check.ts';
 import { headerLines } from './insert-headers.ts';
 import { persistenceArguments, persistenceLines } from './persistence.ts';
 import { connectionsOf, type RenderOptions } from './process.ts';
+import { retryLines } from './retries.ts';
+import { tunnelTimeoutLines } from './timeouts.ts';
 import { tlsArguments } from './tls.ts';
 
 const algorithms: Record<string, Argument[][]> = {
@@ -46,6 +48,7 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       ...(ofPool === 'http' ? [words`http-reuse safe`] : []),
       ...wordFor(algorithms, pool.lb_algorithm, pool.id),
       ...persistenceLines(pool, mode),
+      ...retryLines(pool, mode),
     ),
     ...(mode === 'http' ? linesOf(listener.id, ...headerLines(listener, pool)) : []),
     ...linesOf(listener.id, words`fullconn ${connectionsOf(listener, options)}`),
@@ -54,8 +57,9 @@ export function backend(listener: ListenerRow, parts: PoolParts, options: Render
       listener.id,
       words`timeout connect ${listener.timeout_member_connect ?? 5_000}`,
       words`timeout server ${listener.timeout_member_data ?? 50_000}`,
+      ...tunnelTimeoutLines(listener),
     ),
-    ...(healthMonitor ? checkLines(healthMonitor) : []),
+    ...(healthMonitor ? checkLines(healthMonitor, pool) : []),
     ...members.map((member) => server(member, parts, mode)),
   ]);
 }
@@ -66,7 +70,9 @@ function server(member: MemberRow, { pool, healthMonitor }: PoolParts, mode: Mod
     origin: member.id,
     arguments: [
       ...words`server ${name(member.id)} ${address(member.address, member.protocol_port)} weight ${member.weight ?? 1}`,
-      ...(healthMonitor ? checkArguments(healthMonitor, member) : []),
+      ...(healthMonitor ? checkArguments(healthMonitor, member, pool) : []),
+      ...(healthMonitor && pool.slow_start ? words`slowstart ${pool.slow_start * 1_000}` : []),
+      ...(member.connection_limit ? words`maxconn ${member.connection_limit}` : []),
       ...persistenceArguments(pool, member, mode),
       ...(pool.protocol === 'PROXY' ? words`send-proxy` : []),
       ...(pool.protocol === 'PROXYV2' ? words`send-proxy-v2` : []),

@@ -8,12 +8,19 @@ export type Argument =
   | { kind: 'value'; text: string }
   /** Text where HAProxy expects a log format: quoted, and `%` means a percent sign. */
   | { kind: 'format'; text: string }
+  /** Text and sample fetches of HAProxy's, where it expects a log format: quoted as one. */
+  | { kind: 'template'; parts: TemplatePart[] }
+  /** Any text of several lines, where HAProxy expects a string: each line is quoted. */
+  | { kind: 'content'; text: string }
   /** Part of the name of a proxy or a server, which HAProxy allows few characters. */
   | { kind: 'name'; text: string; before?: string; after?: string }
   /** A sample fetch of HAProxy's with one argument of a user's. */
-  | { kind: 'fetch'; word: string; text: string }
+  | { kind: 'fetch'; word: string; text: string; converters?: string }
   | { kind: 'address'; address: string; port?: number }
   | { kind: 'cidr'; text: string };
+
+/** A sample is a word of HAProxy's own: never a user's. */
+export type TemplatePart = { text: string } | { sample: string };
 
 export interface Line {
   /** Id of the resource that the line stands for; null where it is nobody's. */
@@ -33,7 +40,15 @@ export const value = (text: string): Argument => ({ kind: 'value', text });
 export const format = (text: string): Argument => ({ kind: 'format', text });
 /** `before` and `after` are words of HAProxy that touch the name. */
 export const name = (text: string, before = '', after = ''): Argument => ({ kind: 'name', text, before, after });
-export const fetch = (word: string, text: string): Argument => ({ kind: 'fetch', word, text });
+export const template = (parts: TemplatePart[]): Argument => ({ kind: 'template', parts });
+export const content = (text: string): Argument => ({ kind: 'content', text });
+/** @param converters of HAProxy's, with the comma before them */
+export const fetch = (word: string, text: string, converters = ''): Argument => ({
+  kind: 'fetch',
+  word,
+  text,
+  converters,
+});
 /** Without a port where HAProxy wants only the address, as in `addr`. */
 export const address = (ipAddress: string, port?: number): Argument => ({ kind: 'address', address: ipAddress, port });
 export const cidr = (text: string): Argument => ({ kind: 'cidr', text });

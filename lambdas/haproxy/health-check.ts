@@ -1,24 +1,33 @@
 // Health monitors as HAProxy's checks.
 import type { HealthMonitorRow } from '../domain/health-monitor.ts';
 import type { MemberRow } from '../domain/member.ts';
+import type { PoolRow } from '../domain/pool.ts';
 import { type Argument, address, format, type Line, linesOf, Unrenderable, value, wordFor, words } from './config.ts';
 
-const checks: Record<string, (monitor: HealthMonitorRow) => Argument[][]> = {
+const checks: Record<string, (monitor: HealthMonitorRow, pool: PoolRow) => Argument[][]> = {
   HTTP: httpCheck,
   HTTPS: httpCheck,
   TCP: () => [],
-  // Octavia connects and no more; this sends a hello and wants an answer of TLS, be it an alert.
-  'TLS-HELLO': () => [words`option ssl-hello-chk`],
+  // Octavia connects and no more; this sends a hello and wants an answer of TLS, be it an alert. Where TLS is spoken to members
+  // anyway, the check speaks it too, and a hello within would find nobody.
+  'TLS-HELLO': (_monitor, pool) => (pool.tls_enabled ? [] : [words`option ssl-hello-chk`]),
+  PING: () => [
+    words`option external-check`,
+    words`external-check path /usr/bin:/bin`,
+    words`external-check command '{{DIRECTORY}}/../ping-check.sh'`,
+  ],
 };
 
+/** HAProxy starts no programs unless its `global` section says so. */
+export const globalCheckLines = (pools: { healthMonitor: HealthMonitorRow | undefined }[]): Argument[][] =>
+  pools.some(({ healthMonitor }) => healthMonitor?.type === 'PING')
+    ? [words`external-check`, words`insecure-fork-wanted`]
+    : [];
+
 /** What the check does, once per backend. @throws Unrenderable for what amphorae cannot do */
-export function checkLines(monitor: HealthMonitorRow): Line[] {
-  if (monitor.type === 'PING') {
-    // HAProxy would start a program for each check, which needs privileges that amphorae do not give it.
-    throw new Unrenderable(monitor.id, 'amphorae cannot ping without privileges: members are not monitored');
-  }
+export function checkLines(monitor: HealthMonitorRow, pool: PoolRow): Line[] {
   const check = wordFor(checks, monitor.type, monitor.id);
-  return linesOf(monitor.id, words`timeout check ${monitor.timeout * 1_000}`, ...check(monitor));
+  return linesOf(monitor.id, words`timeout check ${monitor.timeout * 1_000}`, ...check(monitor, pool));
 }
 
 function httpCheck(monitor: HealthMonitorRow): Argument[][] {
@@ -48,10 +57,12 @@ function expandedCodes(monitor: HealthMonitorRow): string[] {
 }
 
 /** The check's part of a member's line. */
-export function checkArguments(monitor: HealthMonitorRow, member: MemberRow): Argument[] {
+export function checkArguments(monitor: HealthMonitorRow, member: MemberRow, pool: PoolRow): Argument[] {
   return [
     ...words`check`,
     ...(monitor.type === 'HTTPS' ? words`check-ssl verify none` : []),
+    // Said, because HAProxy takes an address or port of the monitor's own for one without TLS.
+    ...(monitor.type === 'TLS-HELLO' && pool.tls_enabled ? words`check-ssl` : []),
     // HAProxy refuses `inter 0`; Octavia accepts a delay of 0. Newer HAProxies warn of so few without a unit.
     ...(monitor.delay > 0 ? words`inter ${monitor.delay * 1_000}` : words`inter 1ms`),
     ...words`fall ${monitor.max_retries_down ?? 3} rise ${monitor.max_retries}`,

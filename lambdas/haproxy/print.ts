@@ -32,11 +32,18 @@ function printed(argument: Argument, origin: string | null): string {
     case 'value':
       return quoted(argument.text, origin);
     case 'format':
-      return quoted(argument.text.replaceAll('%', '%%'), origin);
+      return quoted(literal(argument.text), origin);
+    case 'template':
+      return quoted(
+        argument.parts.map((part) => ('text' in part ? literal(part.text) : `%[${part.sample}]`)).join(''),
+        origin,
+      );
+    case 'content':
+      return quotedLines(argument.text, origin);
     case 'name':
       return `${argument.before ?? ''}${checkedName(argument.text, origin)}${argument.after ?? ''}`;
     case 'fetch':
-      return fetched(argument.word, argument.text, origin);
+      return fetched(argument, origin);
     case 'address':
       return socketAddress(argument, origin);
     case 'cidr':
@@ -59,9 +66,24 @@ function quoted(text: string, origin: string | null): string {
   return `'${text.replaceAll("'", "'\\''").replaceAll(/\{(?=\{)/g, "{''")}'`;
 }
 
+/** In a log format. */
+const literal = (text: string): string => text.replaceAll('%', '%%');
+
+const breaks = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+]);
+
+/** Between quotes there is no line break, but outside of them HAProxy reads `\n` as one. */
+function quotedLines(text: string, origin: string | null): string {
+  if (text === '') return quoted(text, origin);
+  const pieces = text.split(/([\r\n])/).filter((piece) => piece !== '');
+  return pieces.map((piece) => breaks.get(piece) ?? quoted(piece, origin)).join('');
+}
+
 /** Inside of the parentheses HAProxy has a syntax of its own; of the characters names of headers may have it gives these no meaning. */
-function fetched(word: string, text: string, origin: string | null): string {
-  if (/^[\w!#$%&*+.^`|~-]+$/.test(text)) return `'${word}(${text})'`;
+function fetched({ word, text, converters = '' }: Extract<Argument, { kind: 'fetch' }>, origin: string | null): string {
+  if (/^[\w!#$%&*+.^`|~-]+$/.test(text)) return `'${word}(${text})${converters}'`;
   throw new Unrenderable(origin, `${JSON.stringify(text)} cannot be asked for in HAProxy`);
 }
 

@@ -1,6 +1,7 @@
 // What holds for the whole HAProxy process: its `global` and `defaults` sections.
 import type { ListenerRow } from '../domain/listener.ts';
-import { linesOf, name, type Section, section, words } from './config.ts';
+import { type Argument, linesOf, name, type Section, section, words } from './config.ts';
+import { adminTarget, type LoggingOptions, proxyTarget } from './logging.ts';
 
 export interface RenderOptions {
   amphora_id: string;
@@ -8,6 +9,8 @@ export interface RenderOptions {
   hardStopAfterMs: number;
   /** Connections of a listener without a limit; 50,000 unless told. */
   maxConnectionsDefault?: number;
+  /** Undefined where nobody takes logs. */
+  logging?: LoggingOptions;
 }
 
 /** Octavia's ceiling for one process. */
@@ -21,8 +24,11 @@ export const connectionsOf = (listener: ListenerRow, options: RenderOptions): nu
   return limit > 0 ? limit : (options.maxConnectionsDefault ?? 50_000);
 };
 
-/** @param listeners those that are rendered */
-export function processSections(listeners: ListenerRow[], options: RenderOptions): Section[] {
+/**
+ * @param listeners those that are rendered
+ * @param more lines of `global` that what is rendered needs
+ */
+export function processSections(listeners: ListenerRow[], options: RenderOptions, more: Argument[][] = []): Section[] {
   const sum = listeners.reduce((total, listener) => total + connectionsOf(listener, options), 0);
   const maxConnections = sum === 0 ? maxConnectionsWithoutListeners : Math.min(sum, maxConnectionsOfProcess);
   return [
@@ -39,6 +45,8 @@ export function processSections(listeners: ListenerRow[], options: RenderOptions
         words`maxconn ${maxConnections}`,
         // Better to serve fewer connections than to refuse to start where file descriptors are short, as on a laptop.
         words`no strict-limits`,
+        ...adminTarget(options.logging),
+        ...more,
       ),
     ),
     section(
@@ -51,6 +59,7 @@ export function processSections(listeners: ListenerRow[], options: RenderOptions
         words`option splice-request`,
         words`option splice-response`,
         words`option http-keep-alive`,
+        ...proxyTarget(options.logging),
       ),
     ),
   ];

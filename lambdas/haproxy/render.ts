@@ -8,9 +8,13 @@ import { desiredTree, type Tree } from '../domain/tree.ts';
 import { backend, type PoolParts } from './backend.ts';
 import type { Configuration } from './config.ts';
 import { frontend } from './frontend.ts';
+import { globalCheckLines } from './health-check.ts';
 import type { PolicyParts } from './l7.ts';
+import { rings } from './logging.ts';
+import { metricsSections } from './metrics.ts';
 import { print, type RenderedConfiguration } from './print.ts';
 import { processSections, type RenderOptions } from './process.ts';
+import { rateTables } from './rate-limit.ts';
 
 /** @throws Unrenderable naming the resource that HAProxy cannot be told */
 export function renderConfiguration(tree: Tree, options: RenderOptions): RenderedConfiguration {
@@ -22,6 +26,7 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
   const isUp = loadBalancer.admin_state_up !== false;
   const served = isUp ? listeners.filter((listener) => listener.admin_state_up !== false).sort(byAge) : [];
   const parts = partsById(below);
+  const rendered = new Set<PoolParts>();
   const proxies = served.flatMap((listener) => {
     const byDefault = parts.get(listener.default_pool_id ?? '');
     const policies = policiesOf(listener, l7Policies, l7Rules, parts);
@@ -32,9 +37,15 @@ function configurationOf(tree: Tree, options: RenderOptions): Configuration {
     // First, so that what cannot be served is put down to the listener and not to its pools.
     const front = frontend(loadBalancer, listener, byDefault?.pool, options, policies);
     const backends = [...used].flatMap((one) => (one === undefined ? [] : [backend(listener, one, options)]));
-    return [front, ...backends];
+    for (const one of used) if (one !== undefined) rendered.add(one);
+    return [front, ...rateTables(listener), ...backends];
   });
-  return [...processSections(served, options), ...proxies];
+  return [
+    ...processSections(served, options, globalCheckLines([...rendered])),
+    ...rings(loadBalancer, options.logging),
+    ...proxies,
+    ...metricsSections(served),
+  ];
 }
 
 const isAsked = ({ policy, rules }: PolicyParts): boolean => takesEffect(policy) && rules.length > 0;

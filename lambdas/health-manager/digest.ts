@@ -1,6 +1,7 @@
 // What a heartbeat says, in the forms it is kept in.
 import { createHash } from 'node:crypto';
 import type { Heartbeat } from '../../amphora/agent-api.ts';
+import type { MemberPage } from '../repositories/member-statistics.ts';
 
 /** Orders the heartbeats of one amphora, across restarts of its agent, as text. */
 export const sequenceOf = ({ sent_at, seq }: Heartbeat): string =>
@@ -17,19 +18,31 @@ export function statusDigest({ generation, listeners, pools }: Heartbeat): strin
     .slice(0, 22);
 }
 
-/** Counters of several heartbeats added up: `<name>#<listener id>`, zeros left out. */
-export function countedBy(heartbeats: Heartbeat[]): Record<string, number> {
-  const counted: Record<string, number> = {};
-  const add = (name: string, listenerId: string, value: number) => {
-    if (value > 0) counted[`${name}#${listenerId}`] = (counted[`${name}#${listenerId}`] ?? 0) + value;
-  };
-  for (const { listeners } of heartbeats) {
-    for (const [id, { stats }] of Object.entries(listeners)) {
-      add('bytes_in', id, stats.rx);
-      add('bytes_out', id, stats.tx);
-      add('total_connections', id, stats.totconns);
-      add('request_errors', id, stats.ereq);
+/**
+ * What listeners have counted since the amphora began, `<name>#<listener id>`, zeros left out. Never less than was known: an
+ * amphora that lost its account counts anew.
+ */
+export function countedBy({ listeners }: Heartbeat, known: object | undefined): Record<string, number> {
+  const before = (known ?? {}) as Record<string, unknown>;
+  const counted = Object.entries(listeners).flatMap(([id, { stats }]) => [
+    [`bytes_in#${id}`, stats.rx] as const,
+    [`bytes_out#${id}`, stats.tx] as const,
+    [`total_connections#${id}`, stats.totconns] as const,
+    [`request_errors#${id}`, stats.ereq] as const,
+  ]);
+  const least = (name: string) => Number(before[name] ?? 0);
+  return Object.fromEntries(counted.filter(([name, value]) => value > least(name)));
+}
+
+const isPageNumber = (page: string): boolean => /^\d{1,4}$/.test(page);
+
+/** Pages of the statistics of members, each as the newest of the heartbeats has it. @param heartbeats oldest first */
+export function pagesOf(heartbeats: Heartbeat[]): MemberPage[] {
+  const newest = new Map<string, MemberPage>();
+  for (const heartbeat of heartbeats) {
+    for (const [page, members] of Object.entries(heartbeat.member_pages ?? {}).filter(([page]) => isPageNumber(page))) {
+      newest.set(page, { page: Number(page), sequence: sequenceOf(heartbeat), members });
     }
   }
-  return counted;
+  return [...newest.values()];
 }

@@ -2,18 +2,19 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { announceOperatingStatuses } from '../controller/announce.ts';
-import { requestApplyAgain } from '../controller/requests.ts';
+import { requestApplyAgain, requestRights } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import { operatingStatusChanges } from '../domain/operating-status.ts';
 import { readAmphorae } from '../repositories/amphorae.ts';
 import { type HealthRow, noteAlive, noteRollUp, readHealth, recordSign } from '../repositories/health.ts';
 import { isPossibleId } from '../repositories/keys.ts';
+import { recordLatePages } from '../repositories/member-statistics.ts';
 import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { type SqsHandler, sqsHandler } from '../runtime/sqs-batch.ts';
-import { countedBy, newestOf, sequenceOf, statusDigest } from './digest.ts';
+import { countedBy, newestOf, pagesOf, sequenceOf, statusDigest } from './digest.ts';
 
 function isGenuine(services: Services, amphora: AmphoraRow, { payload, hmac }: SignedHeartbeat): boolean {
   const key = services.sealer.open(amphora.heartbeat_key, heartbeatPurpose(amphora.id));
@@ -38,6 +39,17 @@ function freshOf(heartbeats: Heartbeat[], taken: string): Heartbeat[] {
   return [...bySequence].filter(([sequence]) => sequence > taken).map(([, one]) => one);
 }
 
+const without = (heartbeats: Heartbeat[], fresh: Heartbeat[]): Heartbeat[] => {
+  const sequences = new Set(fresh.map(sequenceOf));
+  return heartbeats.filter((one) => !sequences.has(sequenceOf(one)));
+};
+
+/** A late heartbeat may have the only report of a page: newer ones have other pages. */
+async function takeInLatePages(services: Services, amphora: AmphoraRow, late: Heartbeat[]): Promise<void> {
+  if (amphora.load_balancer_id === null) return;
+  await recordLatePages(services, amphora.load_balancer_id, amphora.id, pagesOf(late));
+}
+
 /**
  * Takes in one amphora's heartbeats of a batch. Those older than one taken in before came twice or late, and count for nothing,
  * unless nothing else has come for long: then the amphora's clock was set back, and that it speaks is what counts.
@@ -49,6 +61,7 @@ async function takeIn(
   heartbeats: Heartbeat[],
 ): Promise<void> {
   const fresh = freshOf(heartbeats, health?.sequence ?? '');
+  await takeInLatePages(services, amphora, without(heartbeats, fresh));
   const newest = newestOf(fresh);
   if (newest === undefined) {
     const now = services.clock.now();
@@ -67,11 +80,22 @@ async function takeIn(
       digest: newest.digest,
       active: Object.fromEntries(Object.entries(newest.listeners).map(([id, { stats }]) => [id, stats.conns])),
     },
-    counted: countedBy(fresh),
+    counted: countedBy(newest, health),
+    pages: pagesOf(fresh),
   });
+  if (isTaken) await takeInLogs(services, amphora.id, fresh);
   if (!isTaken || amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
   const digest = statusDigest(newest);
   if (health?.rolled_up !== digest) await rollUp(services, amphora, newest, digest);
+}
+
+/** Rights are given by a function that reaches amphorae; this one does not. */
+async function takeInLogs(services: Services, amphora_id: string, heartbeats: Heartbeat[]): Promise<void> {
+  const dropped = heartbeats.reduce((sum, { logs }) => sum + (logs?.dropped ?? 0), 0);
+  if (dropped > 0) services.logger.warn('lines of logs were dropped', { amphora_id, dropped });
+  const archives = heartbeats.flatMap(({ logs }) => logs?.archives ?? []);
+  if (archives.length === 0 || services.config.objects_driver === 'noop') return;
+  await requestRights(services, { amphora_id, archives }, sequenceOf(newestOf(heartbeats)!));
 }
 
 /** Statuses that differ from the ones rolled up before, or that were judged while something was PENDING. */

@@ -3,7 +3,7 @@ import { announce, announceTransitions } from '../controller/announce.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { FlowName } from '../drivers/flows/flow-driver.ts';
-import { commitFailed } from '../repositories/commits.ts';
+import { commitFailed } from '../repositories/leftovers.ts';
 import { changeLoadBalancer } from '../repositories/load-balancers.ts';
 import { readExpired } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';

@@ -9,7 +9,8 @@ import {
   type Table,
   TransactionCancelled,
 } from '../drivers/table/table.ts';
-import { amphoraKey, healthKey, retiredStatisticsKey, rowOf } from './keys.ts';
+import { amphoraKey, countingAmphoraKey, healthKey, retiredStatisticsKey, rowOf } from './keys.ts';
+import { moved, retireMemberStatistics } from './member-statistics.ts';
 import type { Store } from './store.ts';
 
 /** Spares are listed by the project index under a name no project has; all amphorae by the type index. */
@@ -103,6 +104,18 @@ export const condemnOperation = (store: Store, id: string): Operation => ({
   when: { exists: true, equals: { status: 'ERROR' } },
 });
 
+/** The standby becomes the one with the VIP and the other the standby, at once: a pair never has two of a kind. */
+export async function swapRoles(store: Store, promotedId: string, demotedId: string): Promise<void> {
+  const updated_at = timestamp(store.clock.now());
+  const become = (id: string, role: AmphoraRow['role']): Operation => ({
+    kind: 'update',
+    key: amphoraKey(id),
+    set: { role, updated_at },
+    when: { exists: true },
+  });
+  await store.table.transact([become(promotedId, 'MASTER'), become(demotedId, 'BACKUP')]);
+}
+
 const counterNames = ['bytes_in', 'bytes_out', 'total_connections', 'request_errors'];
 const isCounter = (name: string): boolean => counterNames.some((counter) => name.startsWith(`${counter}#`));
 
@@ -116,8 +129,16 @@ export async function eraseAmphora(store: Store, id: string, loadBalancerId: str
   await store.table.transact([
     { kind: 'delete', key: amphoraKey(id) },
     ...(health ? [{ kind: 'delete' as const, key: healthKey(id), when: { exists: true } }] : []),
-    ...(loadBalancerId !== null && counted.length > 0
-      ? [{ kind: 'update' as const, key: retiredStatisticsKey(loadBalancerId), add: Object.fromEntries(counted) }]
-      : []),
+    ...(loadBalancerId === null ? [] : statisticsMoved(loadBalancerId, id, Object.fromEntries(counted))),
   ]);
+  if (loadBalancerId !== null) await retireMemberStatistics(store, loadBalancerId);
+}
+
+function statisticsMoved(loadBalancerId: string, id: string, counted: Record<string, number>): Operation[] {
+  const retired: Operation = { kind: 'update', key: retiredStatisticsKey(loadBalancerId), add: counted };
+  return [
+    ...(Object.keys(counted).length > 0 ? [retired] : []),
+    { kind: 'delete', key: countingAmphoraKey(loadBalancerId, id) },
+    moved(loadBalancerId),
+  ];
 }

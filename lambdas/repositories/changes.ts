@@ -6,7 +6,7 @@ import type { QuotaDelta, QuotaLimits } from '../domain/quota.ts';
 import { type QuotaResource, quotaMet } from '../domain/quota.ts';
 import type { ProvisioningStatus } from '../domain/statuses.ts';
 import { timestamp } from '../domain/time.ts';
-import type { Child, ChildRow, Skeleton } from '../domain/tree.ts';
+import { type Child, type ChildRow, type Skeleton, treeAsWanted } from '../domain/tree.ts';
 import { type Item, type Key, limits, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { refuseWhileBusy } from './gate.ts';
@@ -127,7 +127,7 @@ class Writing {
 
   #note(child: Child, row: ChildRow): void {
     this.rows.set(row.id, row);
-    const from = child.row.provisioning_status;
+    const from = child.row.waits_for === undefined ? child.row.provisioning_status : 'ERROR';
     if (from !== row.provisioning_status)
       this.transitions.push({ kind: child.kind, id: row.id, from, to: row.provisioning_status });
   }
@@ -149,13 +149,13 @@ class Writing {
       updated_at: this.#now,
     };
     const name = renamed(child, attributes);
-    this.operations.push(updateOperation(child, { ...set, ...name.set }, ['reason', ...name.remove]));
+    this.operations.push(updateOperation(child, { ...set, ...name.set }, ['reason', 'waits_for', ...name.remove]));
     this.#note(child, { ...child.row, ...set } as ChildRow);
   }
 
   remove(child: Child): void {
     const set = { provisioning_status: 'PENDING_DELETE' as const, generation: this.#generation, updated_at: this.#now };
-    this.operations.push(updateOperation(child, set));
+    this.operations.push(updateOperation(child, set, ['reason', 'waits_for']));
     this.#note(child, { ...child.row, ...set });
   }
 
@@ -167,7 +167,8 @@ class Writing {
     // Nothing of its own is changed, but a later change has to know that it is in force as it is.
     const last_good = lastGood(child.row, {});
     const set = { ...references, ...status, ...(isSettled || last_good === undefined ? {} : { last_good }) };
-    this.operations.push({ kind: 'update', key: childKey(child), set, when: { exists: true } });
+    const remove = isSettled ? [] : ['reason', 'waits_for'];
+    this.operations.push({ kind: 'update', key: childKey(child), set, remove, when: { exists: true } });
     this.#note(child, { ...child.row, ...set } as ChildRow);
   }
 
@@ -230,8 +231,9 @@ export async function changeTree(
 ): Promise<AcceptedChange> {
   let isLarge = false;
   const done = await untilWon(store, loadBalancerId, async () => {
-    const skeleton = await readSkeleton(store.table, loadBalancerId);
-    if (skeleton === undefined) throw notFound('Load Balancer', loadBalancerId);
+    const stored = await readSkeleton(store.table, loadBalancerId);
+    if (stored === undefined) throw notFound('Load Balancer', loadBalancerId);
+    const skeleton = treeAsWanted(stored);
     const { loadBalancer } = skeleton;
     await helpWithIntents(store, loadBalancer);
     const change = await decide(skeleton);

@@ -1,6 +1,15 @@
 // Signs of life: one row per amphora with when it was last heard, what it runs and what it has counted. One write per heartbeat.
-import { type Item, queryAll, type Table, TransactionCancelled } from '../drivers/table/table.ts';
-import { healthKey, healthShards, retiredStatisticsKey, rowOf } from './keys.ts';
+import {
+  type Condition,
+  type Item,
+  type Operation,
+  queryAll,
+  type Table,
+  TransactionCancelled,
+} from '../drivers/table/table.ts';
+import { countingAmphoraKey, healthKey, healthShards, rowOf } from './keys.ts';
+import { type MemberPage, pageOperation } from './member-statistics.ts';
+import { passes } from './passes.ts';
 import type { Store } from './store.ts';
 
 /** Beside these, counters named `<name>#<listener id>`. */
@@ -22,8 +31,10 @@ export interface HealthRow {
 
 export interface Sign {
   row: Omit<HealthRow, 'rolled_up'> & { rolled_up?: string };
-  /** What was counted since the last heartbeat. */
+  /** What listeners have counted since the amphora began: `<name>#<listener id>`. */
   counted: Record<string, number>;
+  /** What members have counted since then, as far as there is news. */
+  pages?: MemberPage[];
 }
 
 export async function readHealth(table: Table, amphoraIds: string[]): Promise<Map<string, HealthRow>> {
@@ -42,24 +53,19 @@ export async function readAllHealth(table: Table): Promise<HealthRow[]> {
  * Takes in a heartbeat once.
  * @returns false when it is older than one taken in before, or the same, or the amphora is not expected (any more)
  */
-export async function recordSign(store: Store, { row, counted }: Sign): Promise<boolean> {
-  const key = healthKey(row.amphora_id);
-  const add = Object.keys(counted).length > 0 ? { add: counted } : {};
-  const set = { ...row };
-  const update = { kind: 'update' as const, key, set, ...add };
-  try {
-    await store.table.transact([{ ...update, when: { exists: true, below: { sequence: row.sequence } } }]);
-    return true;
-  } catch (error) {
-    if (!(error instanceof TransactionCancelled && error.hasFailedCondition)) throw error;
-  }
-  try {
-    await store.table.transact([{ ...update, when: { exists: true, missing: ['sequence'] } }]);
-    return true;
-  } catch (error) {
-    if (error instanceof TransactionCancelled && error.hasFailedCondition) return false;
-    throw error;
-  }
+export async function recordSign(store: Store, { row, counted, pages = [] }: Sign): Promise<boolean> {
+  const { amphora_id, load_balancer_id } = row;
+  const set = { ...row, ...counted };
+  const ofMembers =
+    load_balancer_id === null ? [] : pages.map((page) => pageOperation(load_balancer_id, amphora_id, page));
+  const sign = (when: Condition): Operation[] => [
+    { kind: 'update', key: healthKey(amphora_id), set, when: { exists: true, ...when } },
+    ...ofMembers,
+  ];
+  return (
+    (await passes(store, sign({ below: { sequence: row.sequence } }))) ||
+    (await passes(store, sign({ missing: ['sequence'] })))
+  );
 }
 
 /** Notes that an amphora spoke, and nothing of what it said. */
@@ -83,71 +89,19 @@ async function updateExpected(store: Store, amphoraId: string, set: Partial<Heal
 
 /** A new amphora counts as heard of when it is handed over, so that one that never speaks is noticed too. */
 export async function expectSigns(store: Store, amphoraId: string, loadBalancerId: string | null): Promise<void> {
+  const set = { amphora_id: amphoraId, load_balancer_id: loadBalancerId, last_seen: store.clock.now(), rolled_up: '' };
   await store.table.transact([
-    {
-      kind: 'update',
-      key: healthKey(amphoraId),
-      set: { amphora_id: amphoraId, load_balancer_id: loadBalancerId, last_seen: store.clock.now(), rolled_up: '' },
-    },
+    { kind: 'update', key: healthKey(amphoraId), set },
+    ...(loadBalancerId === null ? [] : [countsFor(loadBalancerId, amphoraId)]),
   ]);
 }
 
-export interface ListenerStatistics {
-  bytes_in: number;
-  bytes_out: number;
-  active_connections: number;
-  total_connections: number;
-  request_errors: number;
-}
-
-const zeros = (): ListenerStatistics => ({
-  bytes_in: 0,
-  bytes_out: 0,
-  active_connections: 0,
-  total_connections: 0,
-  request_errors: 0,
+/** From here on what it counts is its load balancer's, whether it is one of its amphorae yet, still, or not any more. */
+const countsFor = (loadBalancerId: string, amphoraId: string): Operation => ({
+  kind: 'update',
+  key: countingAmphoraKey(loadBalancerId, amphoraId),
+  set: { amphora_id: amphoraId },
 });
-
-/** What listeners have counted, over the amphorae there are and those that are gone; by listener id. */
-export async function readStatistics(
-  table: Table,
-  loadBalancerId: string,
-  amphoraIds: string[],
-): Promise<Map<string, ListenerStatistics>> {
-  return countedIn(await table.batchGet([...amphoraIds.map(healthKey), retiredStatisticsKey(loadBalancerId)]));
-}
-
-/** What listeners have counted on one amphora, by listener id. */
-export async function readAmphoraStatistics(table: Table, amphoraId: string): Promise<Map<string, ListenerStatistics>> {
-  const item = await table.get(healthKey(amphoraId));
-  return countedIn(item === undefined ? [] : [item]);
-}
-
-function countedIn(items: Item[]): Map<string, ListenerStatistics> {
-  const byListener = new Map<string, ListenerStatistics>();
-  const of = (listenerId: string): ListenerStatistics => {
-    const found = byListener.get(listenerId) ?? zeros();
-    byListener.set(listenerId, found);
-    return found;
-  };
-  for (const item of items) {
-    for (const [listenerId, open] of Object.entries((item['active'] ?? {}) as Record<string, number>)) {
-      of(listenerId).active_connections += open;
-    }
-    for (const [name, value] of Object.entries(item)) {
-      const [counter, listenerId] = name.split('#') as [keyof ListenerStatistics, string | undefined];
-      if (listenerId !== undefined && typeof value === 'number') of(listenerId)[counter] += value;
-    }
-  }
-  return byListener;
-}
-
-export const sumOf = (statistics: Iterable<ListenerStatistics>): ListenerStatistics => {
-  const sum = zeros();
-  for (const one of statistics)
-    for (const name of Object.keys(sum) as (keyof ListenerStatistics)[]) sum[name] += one[name];
-  return sum;
-};
 
 const watchKey = { pk: 'HEALTH#watch', sk: 'WATCH' };
 

@@ -15,6 +15,23 @@ export const amphoraKey = (id: string): Key => ({ pk: `AMPHORA#${id}`, sk: 'AMPH
 export const intentPrefix = (id: string): string => `INTENT#${id}#`;
 /** Statistics of amphorae that are gone. */
 export const retiredStatisticsKey = (loadBalancerId: string): Key => ({ pk: partitionOf(loadBalancerId), sk: 'STATS' });
+/** Beside the tree, with which it is never read: written with every heartbeat that counted something. */
+export const statisticsPartition = (loadBalancerId: string): string => `STATISTICS#${loadBalancerId}`;
+/** Says that the amphora counts, or has counted, for the load balancer. */
+export const countingAmphoraKey = (loadBalancerId: string, amphoraId: string): Key => ({
+  pk: statisticsPartition(loadBalancerId),
+  sk: `AMPHORA#${amphoraId}`,
+});
+/** Raised whenever what was counted moves from one item to another. */
+export const statisticsMovesKey = (loadBalancerId: string): Key => ({
+  pk: statisticsPartition(loadBalancerId),
+  sk: 'MOVES',
+});
+/** @param owner an amphora, or `retired` for those that are gone */
+export const memberPageKey = (loadBalancerId: string, owner: string, page: number): Key => ({
+  pk: statisticsPartition(loadBalancerId),
+  sk: `MEMBERS#${owner}#${String(page).padStart(4, '0')}`,
+});
 
 export const healthShards = '0123456789abcdef';
 /** Heartbeats are spread so that no partition takes more than a sixteenth of them. */

@@ -5,6 +5,7 @@ import type { LoadBalancerRow, PendingOperation } from '../domain/load-balancer.
 import { isPending } from '../domain/statuses.ts';
 import { type Item, type Operation, TransactionCancelled } from '../drivers/table/table.ts';
 import { condemnOperation } from './amphorae.ts';
+import type { Transition } from './changes.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { listed, loadBalancerKey, nameAttributes, named, pendingUntil } from './keys.ts';
 import type { Store } from './store.ts';
@@ -131,3 +132,17 @@ export async function giveUpAmphora(store: Store, { id, load_balancer_id }: Amph
     throw error;
   }
 }
+
+export const loadBalancerTransition = (
+  change: { before: LoadBalancerRow; after: LoadBalancerRow } | undefined,
+): Transition[] =>
+  change === undefined || change.before.provisioning_status === change.after.provisioning_status
+    ? []
+    : [
+        {
+          kind: 'loadbalancer',
+          id: change.after.id,
+          from: change.before.provisioning_status,
+          to: change.after.provisioning_status,
+        },
+      ];

@@ -1,6 +1,6 @@
 // The last of a load balancer: its partition, long after it was deleted.
 import { limits, queryAll, type Table } from '../drivers/table/table.ts';
-import { partitionOf } from './keys.ts';
+import { partitionOf, statisticsPartition } from './keys.ts';
 
 /** Ids of load balancers that were deleted before that time. */
 export async function readDeletedBefore(table: Table, time: string): Promise<string[]> {
@@ -10,7 +10,10 @@ export async function readDeletedBefore(table: Table, time: string): Promise<str
 
 /** Removes everything there is of a load balancer, its own row last: until then the purge finds it again. */
 export async function purgePartition(table: Table, id: string): Promise<void> {
-  const items = await queryAll(table, { pk: partitionOf(id) });
+  const items = [
+    ...(await queryAll(table, { pk: statisticsPartition(id) })),
+    ...(await queryAll(table, { pk: partitionOf(id) })),
+  ];
   const own = items.filter(({ sk }) => sk === 'LB');
   const others = items.filter(({ sk }) => sk !== 'LB');
   for (let start = 0; start < others.length; start += limits.operationsPerTransaction) {

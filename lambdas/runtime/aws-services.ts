@@ -9,6 +9,7 @@ import type { ComputeDriver } from '../drivers/compute/compute-driver.ts';
 import type { EventDriver } from '../drivers/events/event-driver.ts';
 import { type FlowDriver, type FlowName, flowNames } from '../drivers/flows/flow-driver.ts';
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
+import type { ObjectStore } from '../drivers/objects/object-store.ts';
 import type { QueueDriver } from '../drivers/queue/queue-driver.ts';
 import { DynamoDbTable } from '../drivers/table/dynamodb.ts';
 import type { Table } from '../drivers/table/table.ts';
@@ -31,13 +32,18 @@ function sealingKey({ sealing_key }: Config): Buffer {
 const outbox = async (parts: Parts) => new (await import('../drivers/queue/outbox.ts')).TableOutbox(parts);
 
 async function queueDriver(parts: Parts): Promise<QueueDriver> {
-  const { egress, region, work_queue_url, operations_queue_url, heartbeats_queue_url } = parts.config;
+  const { egress, region } = parts.config;
   if (egress === 'outbox') return outbox(parts);
   const [{ SqsQueueDriver }, { SQSClient }] = await Promise.all([
     import('../drivers/queue/sqs.ts'),
     import('@aws-sdk/client-sqs'),
   ]);
-  const queueUrls = { work: work_queue_url, operations: operations_queue_url, heartbeats: heartbeats_queue_url };
+  const queueUrls = {
+    work: parts.config.work_queue_url,
+    operations: parts.config.operations_queue_url,
+    heartbeats: parts.config.heartbeats_queue_url,
+    archives: parts.config.archives_queue_url,
+  };
   return new SqsQueueDriver({ queueUrls, client: () => new SQSClient({ region }) });
 }
 
@@ -79,6 +85,23 @@ const networkDrivers: Record<Config['network_driver'], (parts: Parts) => Promise
   noop: async (parts) => new (await import('../drivers/network/noop.ts')).NoopNetworkDriver(parts),
 };
 
+async function s3ObjectStore({ config, clock }: Parts): Promise<ObjectStore> {
+  const [{ S3ObjectStore }, { DynamoDBClient }] = await Promise.all([
+    import('../drivers/objects/s3.ts'),
+    import('@aws-sdk/client-dynamodb'),
+  ]);
+  const { region, log_bucket_name: bucket, log_right_ms: rightMs } = config;
+  // Any client knows the role's credentials, and this one is in every bundle.
+  const credentials = () => new DynamoDBClient({ region }).config.credentials();
+  return new S3ObjectStore({ bucket, region, clock, rightMs, credentials });
+}
+
+const objectStores: Record<Config['objects_driver'], (parts: Parts) => Promise<ObjectStore>> = {
+  noop: async () => new (await import('../drivers/objects/object-store.ts')).NoopObjectStore(),
+  s3: s3ObjectStore,
+  directory: () => Promise.reject(new Error('setting objects_driver: a function has no directory that lasts')),
+};
+
 type AmphoraParts = Parts & Pick<Services, 'authority'>;
 const amphoraDrivers: Record<Config['amphora_driver'], (parts: AmphoraParts) => Promise<AmphoraDriver>> = {
   https: async (parts) => new (await import('../drivers/amphora/https.ts')).HttpsAmphoraDriver(parts),
@@ -98,6 +121,7 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
     queue: lazily(() => queueDriver(parts)),
     flows: lazily(() => flowDriver(parts)),
     events: lazily(() => eventDriver(parts)),
+    objects: lazily(() => objectStores[config.objects_driver](parts)),
     compute: lazily(() => computeDrivers[config.compute_driver](parts)),
     network: lazily(() => networkDrivers[config.network_driver](parts)),
     amphora: lazily(() => amphoraDrivers[config.amphora_driver]({ ...parts, authority })),

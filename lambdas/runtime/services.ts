@@ -6,6 +6,7 @@ import type { ComputeDriver } from '../drivers/compute/compute-driver.ts';
 import type { EventDriver } from '../drivers/events/event-driver.ts';
 import type { FlowDriver } from '../drivers/flows/flow-driver.ts';
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
+import type { ObjectStore } from '../drivers/objects/object-store.ts';
 import type { QueueDriver } from '../drivers/queue/queue-driver.ts';
 import type { Table } from '../drivers/table/table.ts';
 import type { Clock } from './clock.ts';
@@ -28,6 +29,8 @@ export interface Services {
   certificates: CertificateManager;
   amphora: AmphoraDriver;
   events: EventDriver;
+  /** Archives of logs. */
+  objects: ObjectStore;
   /** Seals what must not lie in the table in the clear: heartbeat keys, private keys. */
   sealer: import('../drivers/certificates/sealer.ts').Sealer;
 }

@@ -7,30 +7,17 @@ import type { Candidate, LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { AmphoraRole } from '../domain/statuses.ts';
 import { TransactionCancelled } from '../drivers/table/table.ts';
 import { claimOperation, readAmphora, readAmphorae, readSpares, setAmphora } from '../repositories/amphorae.ts';
-import { commitApplied, commitDeleted, commitFailed } from '../repositories/commits.ts';
+import { commitApplied } from '../repositories/commits.ts';
+import { commitDeleted } from '../repositories/erasures.ts';
 import { expectSigns, noteRollUp } from '../repositories/health.ts';
 import { writeOutIntents } from '../repositories/intents.ts';
+import { commitFailed } from '../repositories/leftovers.ts';
 import { changeLoadBalancer } from '../repositories/load-balancers.ts';
 import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { held, type OfOperation, owned } from './held.ts';
+import { promotionTasks } from './promotion.ts';
 import { type Task, taskHandler } from './task.ts';
-
-interface OfOperation {
-  load_balancer_id: string;
-  operation_id: string;
-  execution: string;
-}
-
-/** The load balancer, as long as this execution holds it. @throws Superseded when it does not any more */
-function held(row: LoadBalancerRow | undefined, { load_balancer_id, execution }: OfOperation): LoadBalancerRow {
-  if (row === undefined) throw new Superseded(`load balancer ${load_balancer_id} is gone`);
-  if (row.lease?.execution !== execution)
-    throw new Superseded(`${execution} does not hold load balancer ${load_balancer_id}`);
-  return row;
-}
-
-const owned = async (services: Services, input: OfOperation): Promise<LoadBalancerRow> =>
-  held(await readLoadBalancer(services.table, input.load_balancer_id), input);
 
 /**
  * Writes down which amphorae are to be made, before any is; again: the same ones.
@@ -267,6 +254,7 @@ const AbandonAmphora: Task<{ amphora_id: string }> = async (services, { amphora_
 };
 
 export const lifecycleTasks = {
+  ...promotionTasks,
   PlanAmphorae,
   PlanFailover,
   PlanReplacement,

@@ -38,6 +38,7 @@ export type SharedAgentSettings = Pick<
   | 'haproxy_path'
   | 'hard_stop_after_ms'
   | 'max_connections'
+  | 'logs'
 >;
 
 export interface ProcessComputeOptions {

@@ -33,6 +33,7 @@ const fileNames: Record<QueueName, string> = {
   work: 'work.fifo',
   operations: 'operations.fifo',
   heartbeats: 'heartbeats',
+  archives: 'archives',
 };
 const queueNames = Object.keys(fileNames) as QueueName[];
 const deadLetterName = (name: string) => (name.endsWith('.fifo') ? `${name.slice(0, -5)}-dead.fifo` : `${name}-dead`);

@@ -21,7 +21,6 @@ afterEach(async () => {
   for (const one of worlds.splice(0)) await one.close();
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of a resource
 type Shown = Record<string, any>;
 
 /** An ACTIVE load balancer with a listener, and its amphora. */

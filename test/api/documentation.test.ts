@@ -84,6 +84,20 @@ describe('the OpenAPI document', () => {
     expect(made.paths['/v2.0/lbaas/listeners']!['get']!.parameters.map(({ name }) => name)).toContain('colour');
   });
 
+  it('marks attributes beyond Octavia, in what is sent and in what is shown, with what is in them', () => {
+    for (const name of ['listener', 'listener_create', 'listener_update'])
+      expect(properties(name)['rate_limit']).toMatchObject({
+        'x-octavia-extension': true,
+        properties: { requests: { type: 'integer', minimum: 1 } },
+        additionalProperties: false,
+        required: ['requests', 'period'],
+      });
+    expect(properties('pool_update')['retries']).toHaveProperty('x-octavia-extension', true);
+    expect(properties('member_create')['connection_limit']).toHaveProperty('x-octavia-extension', true);
+    expect(properties('listener_create')['connection_limit']).not.toHaveProperty('x-octavia-extension');
+    expect(page).toContain('<td>beyond Octavia</td>');
+  });
+
   it('says what is sent and answered', () => {
     const create = operation('post', '/v2.0/lbaas/listeners');
     expect(JSON.stringify(create.requestBody)).toContain('#/components/schemas/listener_create');

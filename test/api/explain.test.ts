@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { loadBalancerKey, partitionOf } from '../../lambdas/repositories/keys.ts';
 import { admin, InProcessApi, member, stranger } from '../support/in-process-api.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of a resource
 type Shown = Record<string, any>;
 
 async function given() {

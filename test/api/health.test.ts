@@ -96,11 +96,13 @@ describe.each(tables)('on $name', ({ make }) => {
     it('that comes twice or late is counted once', async () => {
       const own = await site();
       const { amphora, listener, lb } = own;
+      let sent = 0;
       const count = (rx: number) => {
-        const stats = { rx, tx: 2 * rx, totconns: 3, ereq: 1, conns: 5 };
+        sent += 1;
+        const stats = { rx, tx: 2 * rx, totconns: 3 * sent, ereq: sent, conns: 5 };
         return amphora.signed(amphora.beat({ listeners: { [listener['id']]: { status: 'OPEN', stats } } }));
       };
-      const [first, second, third] = [count(10), count(100), count(1000)];
+      const [first, second, third] = [count(10), count(110), count(1110)];
       await amphora.deliver(first!, second!);
       await amphora.deliver(second!);
       await amphora.deliver(first!, third!, third!);

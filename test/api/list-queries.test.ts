@@ -4,7 +4,6 @@ import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 import type { IndexQuery, Page } from '../../lambdas/drivers/table/table.ts';
 import { admin, InProcessApi, member, otherProjectId, projectId, stranger } from '../support/in-process-api.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of a resource
 type Shown = Record<string, any>;
 
 /** Counts the rows that queries of indexes read. */

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import type { ProvisioningStatus } from '../../lambdas/domain/statuses.ts';
 import { admin, InProcessApi } from '../support/in-process-api.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of a resource
 type Shown = Record<string, any>;
 interface Site {
   lb: Shown;

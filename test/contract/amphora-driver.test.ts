@@ -80,6 +80,11 @@ describe.each(Object.entries(implementations))('amphora driver: %s', (_name, mak
     await driver.postVipPlug(amphora, lb, '127.0.0.1', 1);
   });
 
+  it('takes an archive that is gone for one that was shipped', async () => {
+    const right = { url: 'http://127.0.0.1:1/', headers: {}, expires_at: 0 };
+    await driver.grantArchive(amphora, `admin-${amphora.id}-20260301T000000Z-01234567`, right);
+  });
+
   it('deletes the load balancer, and one that is not there', async () => {
     await push(3, text());
     await driver.deleteLoadBalancer(amphora, lb);

@@ -351,21 +351,20 @@ describe('heartbeats', () => {
     await sleep(1_200);
     queue.isAway = false;
     const reported = () => {
-      return queue.heartbeats.reduce((sum, each) => sum + (each.listeners[listener]?.stats.totconns ?? 0), 0);
+      return Math.max(...queue.heartbeats.map((each) => each.listeners[listener]?.stats.totconns ?? 0));
     };
     await until('21 connections are reported', () => reported() >= 21);
-    // Killed between a report and its note of it, the next agent reports that traffic again: rather twice than never.
-    await sleep(200);
     await amphora.kill('SIGKILL');
     for (let index = 0; index < 5; index++) await fetchOnce(vip, port);
     await amphora.start();
     await until('all connections are reported', () => reported() >= 26);
     await sleep(1_200);
     agent.destroy();
-    const bytes = queue.heartbeats.map((each) => each.listeners[listener]?.stats.tx ?? 0);
+    const bytes = queue.heartbeats.flatMap((each) => each.listeners[listener]?.stats.tx ?? []);
     const answer = 'HTTP/1.1 200 OK';
     expect(reported()).toBe(26);
-    expect(bytes.reduce((sum, each) => sum + each, 0)).toBeGreaterThan(45 * answer.length);
+    expect(Math.max(...bytes)).toBeGreaterThan(45 * answer.length);
+    expect(bytes).toEqual(bytes.toSorted((a, b) => a - b));
     expect(new Set(queue.heartbeats.filter((each) => each.id === amphora.id).map((each) => each.boot)).size).toBe(2);
   }, 15_000);
 

@@ -72,11 +72,3 @@ test('a listener of a protocol that is not served ends in ERROR, and everything 
   expect(await service.api.gone('listeners', id)).toBe(true);
   expect(await service.api.active(web.id)).toMatchObject({ listeners: [{ id: web.listenerId }] });
 });
-
-test('a monitor that cannot be run ends in ERROR, and members serve without it', async () => {
-  const given = { pool_id: web.poolId, type: 'PING', delay: 1, timeout: 1, max_retries: 1 };
-  const { id } = await service.api.create('healthmonitors', given);
-  await service.api.becomes('healthmonitors', id, 'ERROR');
-  await service.api.active(web.id);
-  expect(await met()).toBe(3);
-});

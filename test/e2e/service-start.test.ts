@@ -64,6 +64,15 @@ test('refuses an option it does not know, and a value that cannot be', async () 
   expect(wrong.stderr).not.toContain('    at ');
 });
 
+test('refuses a format of the traffic log that HAProxy does not take', async () => {
+  const unknown = await runLocal('main.ts', ['--user-log-format', '{{ lb_id }} %nonsense']);
+  expect(unknown.code).toBe(1);
+  expect(unknown.stderr).toMatch(/--user-log-format: HAProxy does not take it: .*nonsense/);
+  expect(unknown.stderr).not.toContain('    at ');
+  const lines = await runLocal('main.ts', ['--user-log-format', '%ci\n%cp']);
+  expect(lines.stderr).toContain('--user-log-format: text with a line break');
+});
+
 test('names its options when asked, and starts nothing', async () => {
   const { code, stdout, stderr } = await runLocal('main.ts', ['--help']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -1,7 +1,7 @@
 // Every task of every flow, failed in each way there is: the world is sound afterwards, and what can be done is done.
 import { describe, expect, it } from 'vitest';
 import { DriverError } from '../../lambdas/domain/errors.ts';
-import { begin, outcome, type Scenario, scenarios } from '../support/flow-scenarios.ts';
+import { begin, outcome, type Scenario, scenarios, statesOf } from '../support/flow-scenarios.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
 import { isChild, lastCaught, type TaskState, taskStates } from '../support/flow-states.ts';
 import type { FlowWorld } from '../support/flow-world.ts';
@@ -47,18 +47,6 @@ const methods = [
   ...['compute.build', 'compute.delete', 'network.plugVip', 'network.unplugVip', 'network.takeVip'],
   ...['network.releaseVip', 'amphora.pushConfiguration', 'amphora.postVipPlug'],
 ];
-
-/** States the scenario comes by when nothing fails, and those of the reverts of their flows. */
-async function statesOf(scenario: Scenario): Promise<TaskState[]> {
-  const { world, id } = await begin(scenario);
-  await scenario.go(world, id);
-  await world.settle();
-  const { visits } = world;
-  await world.close();
-  return taskStates.filter(
-    (state) => visits.has(state.at) || (state.isRevert && scenario.flows.includes(state.flow) && !isChild(state)),
-  );
-}
 
 /** Undefined when the scenario does not come by that state. */
 async function run(

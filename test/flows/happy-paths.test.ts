@@ -1,6 +1,7 @@
 // Each flow when nothing fails: which calls it makes of compute, network and amphora drivers, and in which order.
 import { afterEach, describe, expect, it } from 'vitest';
 import { requestFailover } from '../../lambdas/controller/failover.ts';
+import { NotReady } from '../../lambdas/domain/errors.ts';
 import { readAllAmphorae, readSpares } from '../../lambdas/repositories/amphorae.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
 import { FlowWorld } from '../support/flow-world.ts';
@@ -122,6 +123,34 @@ describe('a pair', () => {
     await world.settle();
     const after = await rolesOf();
     expect([after.get('MASTER'), after.get('BACKUP')]).not.toContain(before.get('MASTER'));
+    expect(await world.outside.network.vipOwner(id, await world.loadBalancer(id))).toBe(after.get('MASTER'));
+  });
+
+  it('has its VIP with the standby before anything is built, when the one that had it is lost', async () => {
+    world = new FlowWorld({ topology: 'ACTIVE_STANDBY' });
+    const id = await world.createActive();
+    const { MASTER: lost, BACKUP: standby } = Object.fromEntries(await rolesOf());
+    const calls = await callsOf(() => requestFailover(world.services, lost!));
+    expect(calls.slice(0, 3)).toEqual(['network.takeVip', 'amphora.postVipPlug', 'compute.build']);
+    expect(calls.filter((call) => call === 'network.takeVip')).toHaveLength(1);
+    const after = await rolesOf();
+    expect(after.get('MASTER')).toBe(standby);
+    expect((await world.loadBalancer(id)).amphora_ids).toEqual([standby, after.get('BACKUP')]);
+    expect(await world.outside.network.vipOwner(id, await world.loadBalancer(id))).toBe(standby);
+  });
+
+  it('gives the VIP to a new one when the standby is lost too', async () => {
+    world = new FlowWorld({ topology: 'ACTIVE_STANDBY' });
+    const id = await world.createActive();
+    const { MASTER: lost, BACKUP: standby } = Object.fromEntries(await rolesOf());
+    const dead = () => {
+      throw new NotReady('AmphoraNotReady', 'the standby does not answer');
+    };
+    world.on('failover-amphora/StandbyPostVipPlug', 'before', dead, Number.POSITIVE_INFINITY);
+    await requestFailover(world.services, lost!);
+    await world.settle();
+    const after = await rolesOf();
+    expect([lost, standby]).not.toContain(after.get('MASTER'));
     expect(await world.outside.network.vipOwner(id, await world.loadBalancer(id))).toBe(after.get('MASTER'));
   });
 });

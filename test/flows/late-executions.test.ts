@@ -1,8 +1,8 @@
 // An execution that lost its load balancer to a later one and comes back: whatever it does then has no effect.
 import { describe, expect, it } from 'vitest';
-import { begin, type Scenario, scenarios } from '../support/flow-scenarios.ts';
+import { begin, type Scenario, scenarios, statesOf } from '../support/flow-scenarios.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
-import { isChild, lastCaught, type TaskState, taskStates } from '../support/flow-states.ts';
+import { isChild, lastCaught, type TaskState } from '../support/flow-states.ts';
 import { type Fault, FlowWorld } from '../support/flow-world.ts';
 
 const isActive = (world: FlowWorld) => async () =>
@@ -41,13 +41,10 @@ async function late(scenario: Scenario, state: TaskState, moment: Fault['moment'
 const overtaken = scenarios.filter(({ name }) => ['create', 'failover', 'failover of a pair'].includes(name));
 
 describe.each(overtaken)('a late execution of $name', (scenario) => {
-  // FailOperation ends the operation itself: a second execution never comes.
-  const states = taskStates.filter(
-    (state) => scenario.flows.includes(state.flow) && !isChild(state) && !['PlanOne'].includes(state.name),
-  );
   it.each(['before', 'after'] as const)('has no effect wherever it was held %s its task', async (moment) => {
     const bad: string[] = [];
-    for (const state of states) {
+    for (const state of (await statesOf(scenario)).filter((one) => !isChild(one))) {
+      // FailOperation ends the operation itself: a second execution never comes.
       if (moment === 'after' && ['ActivateLoadBalancer', 'FailOperation'].includes(state.name)) continue;
       const wrong = await late(scenario, state, moment).catch((error) => [String(error)]);
       if (wrong.length > 0) bad.push(`${state.at}: ${wrong.join('; ')}`);

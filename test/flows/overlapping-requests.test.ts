@@ -8,6 +8,9 @@ import { FlowWorld } from '../support/flow-world.ts';
 const statesOf = (...flows: string[]) =>
   taskStates.filter((one) => flows.includes(one.flow) && !one.isRevert && !isChild(one) && one.name !== 'PlanOne');
 
+/** States that only a pair comes by. */
+const ofPairs = /Standby|SwapRoles/;
+
 /** Asks while the flow is held at each of its states; what is wrong when all is quiet again, by state. */
 async function whileHeld(
   states: ReturnType<typeof statesOf>,
@@ -16,7 +19,7 @@ async function whileHeld(
   check: (world: FlowWorld, id: string) => Promise<void>,
 ): Promise<void> {
   for (const { at } of states) {
-    const world = new FlowWorld();
+    const world = new FlowWorld(ofPairs.test(at) ? { topology: 'ACTIVE_STANDBY' } : {});
     const held = world.hold(at);
     const id = await prepare(world);
     await held.reached();

@@ -46,7 +46,7 @@ describe('functions', () => {
 
   it('puts into the VPC only what talks to amphorae, and has it leave messages in the outbox', () => {
     const inVpc = [...functionsByName()].filter(([, { Properties }]) => Properties['VpcConfig'] !== undefined);
-    expect(inVpc.map(([name]) => name).sort()).toEqual(['tasks-amphora', 'worker-apply']);
+    expect(inVpc.map(([name]) => name).sort()).toEqual(['tasks-amphora', 'worker-apply', 'worker-archives']);
     for (const [, { Properties }] of inVpc) expect(Properties['Environment'].Variables.OCTAVIA_EGRESS).toBe('outbox');
   });
 
@@ -81,7 +81,7 @@ describe('queues', () => {
 
   it('has a queue of dead letters of the same kind beside each', () => {
     const taken = Object.keys(queues()).filter((id) => deadLettersOf(id) !== undefined);
-    expect(taken).toHaveLength(3);
+    expect(taken).toHaveLength(4);
     const ends = taken.map((id) => targetOf(deadLettersOf(id)));
     expect([...taken, ...ends].sort()).toEqual(Object.keys(queues()).sort());
     for (const id of taken) {
@@ -94,7 +94,7 @@ describe('queues', () => {
     const sources = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::EventSourceMapping'));
     const functions = resourcesOf(stacks.controlPlane, 'AWS::Lambda::Function');
     const fed = sources.filter(({ Properties }) => targetOf(Properties['EventSourceArn']).startsWith('queue'));
-    expect(fed).toHaveLength(3);
+    expect(fed).toHaveLength(4);
     for (const { Properties } of fed) {
       expect(Properties['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures']);
       const { Timeout } = functions[targetOf(Properties['FunctionName'])]!.Properties as { Timeout: number };
@@ -183,6 +183,45 @@ describe('what lasts', () => {
     });
     for (const type of ['AWS::KMS::Key', 'AWS::SecretsManager::Secret'])
       stacks.stateful.hasResource(type, { DeletionPolicy: 'Retain' });
+  });
+});
+
+describe('logs of amphorae', () => {
+  it('lie encrypted, are reached by TLS alone, by nobody from outside, and expire', () => {
+    stacks.stateful.hasResource('AWS::S3::Bucket', {
+      DeletionPolicy: 'Retain',
+      Properties: Match.objectLike({
+        BucketEncryption: Match.anyValue(),
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+        LifecycleConfiguration: { Rules: [Match.objectLike({ ExpirationInDays: 90, Status: 'Enabled' })] },
+      }),
+    });
+    const statement = { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } };
+    stacks.stateful.hasResourceProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: Match.objectLike({ Statement: Match.arrayWith([Match.objectLike(statement)]) }),
+    });
+  });
+
+  it('are put by one function, below their two prefixes, and S3 allows nothing else to any', () => {
+    const policies = Object.values(resourcesOf(stacks.controlPlane, 'AWS::IAM::Policy'));
+    type Statement = { Action: string | string[]; Resource: unknown };
+    const allowed = policies.flatMap(({ Properties }) =>
+      (Properties['PolicyDocument'].Statement as Statement[])
+        .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('s3:')))
+        .map(({ Action, Resource }) => ({ role: targetOf(Properties['Roles'][0]), Action, Resource })),
+    );
+    const role = targetOf(functionsByName().get('worker-archives')!.Properties['Role']);
+    expect(allowed).toMatchObject([{ role, Action: 's3:PutObject' }]);
+    expect(JSON.stringify(allowed[0]!.Resource)).toMatch(/"\/admin\/\*".*"\/tenant\/\*"/);
+    const told = [...functionsByName()].filter(
+      ([, { Properties }]) => Properties['Environment'].Variables.OCTAVIA_LOG_BUCKET_NAME !== undefined,
+    );
+    expect(told.map(([name]) => name)).toEqual(['worker-archives']);
   });
 });
 

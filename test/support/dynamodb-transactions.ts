@@ -3,7 +3,6 @@
 // actions, one request after the other: dynalite interleaves requests, and a transaction must not be seen half done.
 import { isDeepStrictEqual } from 'node:util';
 
-// biome-ignore lint/suspicious/noExplicitAny: dynalite has no types, and what passes through here is DynamoDB's JSON
 type Json = any;
 
 /** dynalite without its HTTP server: `parse` checks a request and compiles its expressions, `run` carries it out. */

@@ -1,6 +1,7 @@
 // Operations on load balancers that between them visit every state of every flow.
 import { requestFailover } from '../../lambdas/controller/failover.ts';
 import type { Config } from '../../lambdas/runtime/config.ts';
+import { isChild, type TaskState, taskStates } from './flow-states.ts';
 import { FlowWorld } from './flow-world.ts';
 
 export interface Scenario {
@@ -81,4 +82,16 @@ export async function begin(scenario: Scenario): Promise<{ world: FlowWorld; id:
 export async function outcome(world: FlowWorld): Promise<string> {
   const rows = await world.loadBalancers();
   return rows.length === 0 ? 'gone' : rows.map((row) => row.provisioning_status).join();
+}
+
+/** States the scenario comes by when nothing fails, and those of the reverts of their flows. */
+export async function statesOf(scenario: Scenario): Promise<TaskState[]> {
+  const { world, id } = await begin(scenario);
+  await scenario.go(world, id);
+  await world.settle();
+  const { visits } = world;
+  await world.close();
+  return taskStates.filter(
+    (state) => visits.has(state.at) || (state.isRevert && scenario.flows.includes(state.flow) && !isChild(state)),
+  );
 }

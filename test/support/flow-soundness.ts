@@ -30,10 +30,11 @@ async function ofStatus(world: FlowWorld, row: LoadBalancerRow): Promise<Complai
   if (row.lease !== null) wrong.push(`lease of ${row.lease.execution} left`);
   if (row.candidates.length > 0) wrong.push(`${row.candidates.length} candidates left`);
   if (row.operation !== null) wrong.push(`operation ${row.operation.kind} left`);
+  const expected = status === 'ACTIVE' ? /^ACTIVE$/ : /^(ACTIVE|ERROR)$/;
+  for (const { kind, row: child } of childrenOf((await readTree(world.outside.table, row.id))!))
+    if (!expected.test(child.provisioning_status)) wrong.push(`${kind} is ${child.provisioning_status}`);
   if (status !== 'ACTIVE') return wrong;
   if (row.applied_generation !== row.generation) wrong.push('the newest generation is not applied');
-  for (const { kind, row: child } of childrenOf((await readTree(world.outside.table, row.id))!))
-    if (child.provisioning_status !== 'ACTIVE') wrong.push(`${kind} is ${child.provisioning_status}`);
   return wrong;
 }
 

@@ -1,7 +1,6 @@
 // The flows of state-machines/ as a test sees them: every Task state by name, and each task told which state calls it.
 import { readdirSync, readFileSync } from 'node:fs';
 
-// biome-ignore lint/suspicious/noExplicitAny: a flow is data; its shape is what these tests are about
 export type Json = Record<string, any>;
 
 const directory = new URL('../../state-machines/', import.meta.url);

@@ -53,7 +53,6 @@ export interface Answer {
   status: number;
   headers: Record<string, string>;
   /** Parsed JSON; undefined when there is none. */
-  // biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of an answer
   body: any;
 }
 

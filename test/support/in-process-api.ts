@@ -23,7 +23,6 @@ interface Asked {
   headers?: Record<string, string>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of a resource
 type Shown = Record<string, any>;
 
 export class InProcessApi {

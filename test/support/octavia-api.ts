@@ -3,7 +3,6 @@ import { randomInt } from 'node:crypto';
 import type { Answer } from './http.ts';
 
 export type Attributes = Record<string, unknown>;
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of a resource
 export type Shown = Record<string, any>;
 
 export interface Asked {

@@ -61,7 +61,6 @@ export class OctaviaClient {
   }
 
   /** @throws Refused, or the error of fetch when the answer was cut off */
-  // biome-ignore lint/suspicious/noExplicitAny: JSON, whose shape the caller knows
   async call(method: string, path: string, body?: unknown): Promise<any> {
     this.#token ??= this.#logIn().catch((error) => {
       this.#token = undefined;

@@ -14,7 +14,6 @@ const callers = {
 } satisfies Record<string, HttpWish['caller']>;
 export type Persona = keyof typeof callers;
 
-// biome-ignore lint/suspicious/noExplicitAny: each test says what it reads of a resource
 type Shown = Record<string, any>;
 
 export class PersonaApi {

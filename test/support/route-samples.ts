@@ -106,6 +106,7 @@ export const samples: Record<string, Sample> = {
     body: () => ({ members: [memberAt(1), memberAt(2)] }),
   },
   'GET /v2.0/lbaas/pools/{pool_id}/members/{member_id}': read('member'),
+  'GET /v2.0/lbaas/pools/{pool_id}/members/{member_id}/stats': read('stats'),
   'PUT /v2.0/lbaas/pools/{pool_id}/members/{member_id}': update('member'),
   'GET /v2.0/lbaas/healthmonitors': list('healthmonitors'),
   'GET /v2.0/lbaas/healthmonitors/{healthmonitor_id}': read('healthmonitor'),

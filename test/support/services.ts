@@ -7,6 +7,7 @@ import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
 import { NoopEventDriver } from '../../lambdas/drivers/events/event-driver.ts';
 import { NoopFlowDriver } from '../../lambdas/drivers/flows/noop.ts';
 import { NoopNetworkDriver } from '../../lambdas/drivers/network/noop.ts';
+import { NoopObjectStore } from '../../lambdas/drivers/objects/object-store.ts';
 import { NoopQueueDriver } from '../../lambdas/drivers/queue/queue-driver.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 import type { Clock } from '../../lambdas/runtime/clock.ts';
@@ -35,6 +36,7 @@ export interface TestServices extends Services {
   flows: NoopFlowDriver;
   events: NoopEventDriver;
   certificates: LocalCertificates;
+  objects: NoopObjectStore;
 }
 
 const encryptionKey = Buffer.alloc(32, 7);
@@ -57,6 +59,7 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
     certificates: new LocalCertificates({ table, sealer }),
     amphora: new NoopAmphoraDriver(),
     events: new NoopEventDriver(),
+    objects: new NoopObjectStore(),
     sealer,
     ...overrides,
   };

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { outline } from '../../amphora/agent/config-diff.ts';
 import { parseProcesses } from '../../amphora/agent/runtime-api.ts';
-import { newsIn, readStates, readStatistics, TrafficLedger } from '../../amphora/agent/statistics.ts';
+import { newsIn, readStates, readStatistics } from '../../amphora/agent/statistics.ts';
+import { accountsIn, TrafficLedger } from '../../amphora/agent/traffic-ledger.ts';
 
 const configured = outline(`global
 frontend l1
@@ -13,6 +14,8 @@ backend p1:l1
   server m3 10.0.0.3:80
 backend prometheus-exporter-internal
   server x 127.0.0.1:1
+backend request-rate.l1
+  stick-table type binary len 20 size 100k
 `);
 
 interface Cells {
@@ -49,6 +52,7 @@ describe('states', () => {
   test('leave out what the configuration does not have: internal proxies and members on their way out', () => {
     const rows = statistics(
       row('stats', 'FRONTEND', {}),
+      row('request-rate.l1', 'BACKEND', {}),
       row('prometheus-exporter-internal', 'BACKEND', {}),
       row('p1:l1', 'removed', { status: 'MAINT' }),
     );
@@ -63,17 +67,15 @@ describe('states', () => {
 });
 
 describe('traffic', () => {
-  const known = new Set(['l1']);
+  const known = accountsIn(configured);
+  const total = (ledger: TrafficLedger, account = 'l1') => ledger.total(account);
+  const restarted = (ledger: TrafficLedger) => new TrafficLedger(JSON.parse(JSON.stringify(ledger.save())));
 
-  test('is reported as what came since the last report that arrived', () => {
+  test('is what came since the amphora began', () => {
     const ledger = new TrafficLedger();
     ledger.see(1, statistics(frontend({ stot: 3, tx: 100, rx: 10 })));
-    expect(ledger.owed('l1')).toEqual({ totconns: 3, tx: 100, rx: 10, ereq: 0 });
-    const reported = { l1: ledger.owed('l1') };
     ledger.see(1, statistics(frontend({ stot: 5, tx: 150, rx: 20 })));
-    expect(ledger.owed('l1').tx).toBe(150);
-    ledger.settle(reported, known);
-    expect(ledger.owed('l1')).toEqual({ totconns: 2, tx: 50, rx: 10, ereq: 0 });
+    expect(total(ledger)).toEqual({ totconns: 5, tx: 150, rx: 20, ereq: 0 });
   });
 
   test('of the old worker is added to that of the new one over a reload', () => {
@@ -83,32 +85,56 @@ describe('traffic', () => {
     ledger.see(1, statistics(frontend({ tx: 110 })));
     ledger.keepWorkers([2]);
     ledger.see(2, statistics(frontend({ tx: 40 })));
-    expect(ledger.owed('l1').tx).toBe(150);
+    expect(total(ledger).tx).toBe(150);
   });
 
   test('counts from zero when another process got the pid', () => {
     const ledger = new TrafficLedger();
     ledger.see(1, statistics(frontend({ tx: 100 })));
     ledger.see(1, statistics(frontend({ tx: 7 })));
-    expect(ledger.owed('l1').tx).toBe(107);
+    expect(total(ledger).tx).toBe(107);
   });
 
   test('goes on where the last agent stopped', () => {
     const first = new TrafficLedger();
-    first.see(1, statistics(frontend({ tx: 100 })));
-    first.settle({ l1: first.owed('l1') }, known);
-    const second = new TrafficLedger(JSON.parse(JSON.stringify(first.save())));
-    second.see(1, statistics(frontend({ tx: 130 })));
-    expect(second.owed('l1').tx).toBe(30);
+    first.see(1, statistics(frontend({ tx: 100 }), row('p1:l1', 'm1', { tx: 40 })));
+    const second = restarted(first);
+    second.see(1, statistics(frontend({ tx: 130 }), row('p1:l1', 'm1', { tx: 50 })));
+    expect([total(second).tx, total(second, 'p1/m1').tx]).toEqual([130, 50]);
   });
 
-  test('of a listener that is not reported for a while is kept, of a deleted one forgotten', () => {
+  test('of a member is that of all listeners which use its pool, failed requests included', () => {
     const ledger = new TrafficLedger();
-    ledger.see(1, statistics(frontend({ tx: 100 })));
-    ledger.settle({}, known);
-    expect(ledger.owed('l1').tx).toBe(100);
-    ledger.settle({}, new Set());
-    expect(ledger.owed('l1').tx).toBe(0);
+    const failed = row('p1:l2', 'm1', { tx: 5 }).replace('0,0,0,,,,,UP', '0,0,0,2,3,,,UP');
+    ledger.see(1, statistics(row('p1:l1', 'm1', { tx: 40, stot: 2 }), failed));
+    expect(total(ledger, 'p1/m1')).toEqual({ tx: 45, rx: 0, totconns: 2, ereq: 5 });
+  });
+
+  test('of a member that HAProxy deleted and was given again goes on', () => {
+    const ledger = new TrafficLedger();
+    ledger.see(1, statistics(row('p1:l1', 'm1', { tx: 40 })));
+    ledger.forgetServer(1, 'p1:l1/m1');
+    ledger.see(1, statistics(row('p1:l1', 'm1', { tx: 50 })));
+    expect(total(ledger, 'p1/m1').tx).toBe(90);
+  });
+
+  test('of the agent’s own proxies is nobody’s', () => {
+    const ledger = new TrafficLedger();
+    const internal = ['prometheus-exporter-internal', 'prometheus-exporter-internal-endpoint'];
+    ledger.see(1, statistics(...internal.map((proxy) => row(proxy, 'FRONTEND', { tx: 1 }))));
+    expect(ledger.save().totals).toEqual({});
+  });
+
+  test('of a deleted member is forgotten, of one whose pool or listener is away kept', () => {
+    const ledger = new TrafficLedger();
+    ledger.see(1, statistics(frontend({ tx: 1 }), row('p1:l1', 'm1', { tx: 1 }), row('p1:l1', 'gone', { tx: 1 })));
+    ledger.see(1, statistics(row('p2:l2', 'm9', { tx: 1 }), row('l2', 'FRONTEND', { tx: 1 })));
+    ledger.keepAccounts(known);
+    expect(ledger.memberAccounts()).toContain('p1/gone');
+    ledger.keepWorkers([]);
+    ledger.keepAccounts(known);
+    expect(ledger.memberAccounts()).toEqual(['p1/m1', 'p2/m9']);
+    expect(total(ledger, 'l2').tx).toBe(1);
   });
 });
 

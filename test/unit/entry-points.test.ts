@@ -22,6 +22,7 @@ import { computeHandler } from '../../lambdas/tasks/compute.ts';
 import { lifecycleHandler } from '../../lambdas/tasks/lifecycle.ts';
 import { networkHandler } from '../../lambdas/tasks/network.ts';
 import { applyConfigurationHandler } from '../../lambdas/worker/apply-configuration.ts';
+import { grantArchivesHandler } from '../../lambdas/worker/grant-archives.ts';
 import { relayOutboxHandler } from '../../lambdas/worker/relay-outbox.ts';
 import { startOperationHandler } from '../../lambdas/worker/start-operation.ts';
 import { aLoadBalancer } from '../support/builders.ts';
@@ -41,6 +42,7 @@ const handlers: Record<string, AnyHandler> = {
   network: apiNetworkHandler,
   authorizer: authorizerHandler,
   'worker-apply': applyConfigurationHandler,
+  'worker-archives': grantArchivesHandler,
   'worker-start': startOperationHandler,
   'worker-relay': relayOutboxHandler,
   'tasks-lifecycle': lifecycleHandler,
@@ -133,6 +135,14 @@ describe('sample events', () => {
     await haveLoadBalancer();
     expect(await run('worker-apply')).toEqual({ batchItemFailures: [] });
     expect(services.queue.sent).toMatchObject([{ queue: 'operations' }]);
+  });
+
+  it('worker-archives gives the right to put the archive among the logs of the project', async () => {
+    await haveLoadBalancer();
+    await haveAmphora({ load_balancer_id: loadBalancerId, status: 'ALLOCATED' });
+    expect(await run('worker-archives')).toEqual({ batchItemFailures: [] });
+    const key = `tenant/${projectId}/${loadBalancerId}/2026/03/10/20260310T120000Z-${amphoraId}-c0ffee01.log.gz`;
+    expect(services.objects.granted).toMatchObject([{ key, bytes: 4096 }]);
   });
 
   it('worker-start starts the flow the load balancer waits for', async () => {

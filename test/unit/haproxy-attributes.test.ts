@@ -10,7 +10,7 @@ import type { PoolRow } from '../../lambdas/domain/pool.ts';
 import type { SessionPersistence } from '../../lambdas/domain/session-persistence.ts';
 import type { Tree } from '../../lambdas/domain/tree.ts';
 import { renderConfiguration } from '../../lambdas/haproxy/render.ts';
-import { aListener, aLoadBalancer, aMember, aMonitor, aPool, aTree, idOf } from '../support/builders.ts';
+import { aListener, aLoadBalancer, aMember, aPool, aTree, idOf } from '../support/builders.ts';
 import { HaproxyDirectory } from '../support/haproxy.ts';
 
 const directory = new HaproxyDirectory();
@@ -85,14 +85,11 @@ test('is the same text whatever order headers were given in', () => {
 });
 
 describe('what amphorae do not do is refused, and put down to', () => {
-  const monitored = { ...served({}), healthMonitors: [aMonitor({ type: 'PING' })] };
   const certificate = 'https://keys.example/v1/containers/1';
   test.for<[string, string, Tree]>([
     ['a TERMINATED_HTTPS listener', idOf('listener'), served({ protocol: 'TERMINATED_HTTPS' })],
     ['a UDP listener, not its pool', idOf('listener'), served({ protocol: 'UDP' }, { protocol: 'UDP' })],
     ['a SCTP listener', idOf('listener'), served({ protocol: 'SCTP' }, { protocol: 'SCTP' })],
-    ['a PROMETHEUS listener', idOf('listener'), aTree({ listeners: [aListener({ protocol: 'PROMETHEUS' })] })],
-    ['a PING monitor', idOf('monitor'), monitored],
     ['a pool with a certificate', idOf('pool'), served({}, { tls_enabled: true, tls_container_ref: certificate })],
     ['a pool with an authority', idOf('pool'), served({}, { tls_enabled: true, ca_tls_container_ref: certificate })],
     ['a cookie that HAProxy cannot name', idOf('pool'), persisting({ type: 'APP_COOKIE', cookie_name: "a'b" })],

@@ -6,6 +6,7 @@ import { Unrenderable } from '../../lambdas/haproxy/config.ts';
 import { renderConfiguration } from '../../lambdas/haproxy/render.ts';
 import { aListener, aLoadBalancer, aMember, aMonitor, aPool, aTree, idOf } from '../support/builders.ts';
 import { HaproxyDirectory } from '../support/haproxy.ts';
+import { hostileText } from '../support/hostile-text.ts';
 
 const directory = new HaproxyDirectory();
 afterAll(() => directory[Symbol.dispose]());
@@ -53,34 +54,6 @@ function withHostile([where, key]: (typeof places)[number], hostile: string): Tr
     healthMonitors: [{ ...harmless.healthMonitors[0]!, pool_id: hostile }],
   };
 }
-
-const fragment = fc.oneof(
-  fc.constantFrom(
-    ...['\n', '\r', '\0', '\t', ' ', '#', '\\', "'", '"', '$', '${HOME}', '"$HOME"', '%', '%[env(HOME)]', '%ci', ';'],
-    ...[
-      '{',
-      '{{',
-      '{{DIRECTORY}}',
-      '\\\n',
-      '\\x0a',
-      '\\n',
-      "'\\''",
-      'unix@/x',
-      'fd@3',
-      'env@HOME',
-      '[',
-      ']',
-      '::1',
-      '@1',
-    ],
-    ...['\n    server x 127.0.0.1:1', ' disabled', 'global\n', 'constructor', '__proto__', '/', '200', '-', ',', '|'],
-  ),
-  fc.string({ unit: 'binary', maxLength: 12 }),
-);
-const hostileText = fc.oneof(
-  fc.array(fragment, { maxLength: 8 }).map((parts) => parts.join('')),
-  fc.string({ minLength: 3_000, maxLength: 6_000 }),
-);
 
 /** undefined when it is refused, as it may be. */
 function rendered(tree: Tree): string | undefined {

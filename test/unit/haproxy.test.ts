@@ -1,6 +1,7 @@
 // What HAProxy is told, feature by feature. Each golden file passes `haproxy -c`; `vitest run -u test/unit/haproxy.test.ts`
 // writes them anew after a change that is meant.
 import { afterAll, describe, expect, test } from 'vitest';
+import type { PoolRow } from '../../lambdas/domain/pool.ts';
 import type { Tree } from '../../lambdas/domain/tree.ts';
 import { Unrenderable } from '../../lambdas/haproxy/config.ts';
 import { renderConfiguration } from '../../lambdas/haproxy/render.ts';
@@ -17,10 +18,14 @@ const toPool = aListener({ default_pool_id: idOf('pool') });
 const tcpToPool = aListener({ protocol: 'TCP', protocol_port: 5432, default_pool_id: idOf('pool') });
 const member = (number: number, given: Parameters<typeof aMember>[0] = {}) =>
   aMember({ id: idOf('member', number), address: `192.0.2.${number}`, ...given });
-const monitored = (given: Parameters<typeof aMonitor>[0], protocol: 'HTTP' | 'TCP' = 'HTTP') =>
+const monitored = (
+  given: Parameters<typeof aMonitor>[0],
+  protocol: 'HTTP' | 'TCP' = 'HTTP',
+  pool: Partial<PoolRow> = {},
+) =>
   aTree({
     listeners: [protocol === 'HTTP' ? toPool : tcpToPool],
-    pools: [aPool({ protocol })],
+    pools: [aPool({ protocol, ...pool })],
     healthMonitors: [aMonitor(given)],
     members: [member(1)],
   });
@@ -78,6 +83,8 @@ const goldens: Record<string, Tree> = {
   }),
   'tcp-monitor': monitored({ type: 'TCP' }, 'TCP'),
   'tls-hello-monitor': monitored({ type: 'TLS-HELLO' }, 'TCP'),
+  'tls-hello-monitor-of-a-tls-pool': monitored({ type: 'TLS-HELLO' }, 'HTTP', { tls_enabled: true }),
+  'ping-monitor': monitored({ type: 'PING' }),
   'http-monitor': monitored({ type: 'HTTP', http_method: 'GET', url_path: '/', expected_codes: '200' }),
   'http-monitor-in-full': monitored({
     type: 'HTTP',

@@ -1,5 +1,6 @@
 // `?dry_run=true` on a write, beyond Octavia: the write is judged as it would be (body, policy, quota, conflicts), nothing is
 // changed, and the answer is what it would have been with the difference it would make to HAProxy's configuration.
+import { loggingOf } from '../../controller/logging.ts';
 import type { Tree } from '../../domain/tree.ts';
 import { NoopEventDriver } from '../../drivers/events/event-driver.ts';
 import { trialNetwork, unknownAddresses } from '../../drivers/network/trial.ts';
@@ -19,6 +20,7 @@ function rendered(tree: Tree | undefined, { config }: Services): string {
     amphora_id: tree.loadBalancer.amphora_ids[0] ?? 'amphora',
     hardStopAfterMs: config.hard_stop_after_ms,
     maxConnectionsDefault: config.connections_default,
+    logging: loggingOf(config),
   }).text;
 }
 

@@ -21,12 +21,15 @@ const nullable = (schema: Schema): Schema =>
     ? { ...schema, type: [schema['type'], 'null'] }
     : { anyOf: [schema, { type: 'null' }] };
 
+/** Beyond Octavia: a client that generates its types from this can tell. */
+const mark = ({ extension }: Attribute): Schema => (extension ? { 'x-octavia-extension': true } : {});
+
 /** An attribute as a client may send it. */
 function sentSchema(attribute: Attribute): Schema {
   const schema = attribute.type.meta() ?? {};
   const mayBeNull = attribute.required !== true && attribute.nullable !== false;
   const standard = attribute.default === undefined ? {} : { default: attribute.default };
-  return { ...(mayBeNull ? nullable(schema) : schema), ...standard };
+  return { ...(mayBeNull ? nullable(schema) : schema), ...standard, ...mark(attribute) };
 }
 
 const attributesOf = (resource: AnyResource): [string, Attribute][] =>
@@ -58,7 +61,9 @@ const shownSchema = (resource: AnyResource): Schema => ({
   type: 'object',
   properties: {
     ...(isOwned(resource) ? shownAlways : {}),
-    ...Object.fromEntries(attributesOf(resource).map(([name, one]) => [name, nullable(one.type.meta() ?? {})])),
+    ...Object.fromEntries(
+      attributesOf(resource).map(([name, one]) => [name, { ...nullable(one.type.meta() ?? {}), ...mark(one) }]),
+    ),
   },
 });
 

@@ -40,11 +40,14 @@ const row = (...cells: string[]): string =>
     .map((cell) => `<td>${cell}</td>`)
     .join('')}</tr>`;
 
+const noteOf = (schema: Schema, isRequired: boolean): string =>
+  isRequired ? 'required' : schema['x-octavia-extension'] ? 'beyond Octavia' : '';
+
 function attributesTable(schema: Schema): string {
   const required = new Set((schema['required'] as string[] | undefined) ?? []);
   const properties = Object.entries((schema['properties'] as Record<string, Schema> | undefined) ?? {});
   const rows = properties.map(([name, one]) =>
-    row(escaped(name), escaped(described(one)), required.has(name) ? 'required' : ''),
+    row(escaped(name), escaped(described(one)), noteOf(one, required.has(name))),
   );
   return `<table>${rows.join('')}</table>`;
 }

@@ -1,5 +1,10 @@
 // Talks to the agent in an amphora: Octavia's amphora driver (haproxy, REST).
-import type { AgentInfo, ConfigurationApplied, ConfigurationRejected } from '../../../amphora/agent-api.ts';
+import type {
+  AgentInfo,
+  ArchiveRight,
+  ConfigurationApplied,
+  ConfigurationRejected,
+} from '../../../amphora/agent-api.ts';
 
 export interface AmphoraAddress {
   id: string;
@@ -41,5 +46,7 @@ export interface AmphoraDriver {
   postVipPlug(amphora: AmphoraAddress, loadBalancerId: string, vipAddress: string, epoch: number): Promise<void>;
   /** Ends the load balancer's HAProxy on this amphora; no error when there is none. */
   deleteLoadBalancer(amphora: AmphoraAddress, loadBalancerId: string): Promise<void>;
+  /** Hands the amphora the right to put one of its archives of logs. No error when it has no such archive any more. */
+  grantArchive(amphora: AmphoraAddress, archive: string, right: ArchiveRight): Promise<void>;
   close(): Promise<void>;
 }

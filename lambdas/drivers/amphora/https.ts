@@ -5,6 +5,7 @@ import { Agent, type RequestOptions } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import {
   type AgentInfo,
+  type ArchiveRight,
   agentPort,
   type ConfigurationApplied,
   type ConfigurationRejected,
@@ -76,6 +77,12 @@ export class HttpsAmphoraDriver implements AmphoraDriver {
 
   async deleteLoadBalancer(amphora: AmphoraAddress, loadBalancerId: string): Promise<void> {
     const answer = await this.#ask(amphora, 'DELETE', `/1.0/listeners/${loadBalancerId}`);
+    if (answer.status !== 404) success(amphora, answer);
+  }
+
+  async grantArchive(amphora: AmphoraAddress, archive: string, right: ArchiveRight): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await this.#ask(amphora, 'PUT', `/1.0/logs/${archive}`, JSON.stringify(right), headers);
     if (answer.status !== 404) success(amphora, answer);
   }
 

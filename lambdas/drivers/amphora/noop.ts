@@ -1,6 +1,6 @@
 // An amphora that agrees to everything.
 import { createHash } from 'node:crypto';
-import type { AgentInfo, ConfigurationApplied } from '../../../amphora/agent-api.ts';
+import type { AgentInfo, ArchiveRight, ConfigurationApplied } from '../../../amphora/agent-api.ts';
 import { type AmphoraAddress, type AmphoraDriver, type Configuration, StaleConfiguration } from './amphora-driver.ts';
 
 export class NoopAmphoraDriver implements AmphoraDriver {
@@ -32,6 +32,8 @@ export class NoopAmphoraDriver implements AmphoraDriver {
   async deleteLoadBalancer(amphora: AmphoraAddress): Promise<void> {
     this.#held.delete(amphora.id);
   }
+
+  async grantArchive(_amphora: AmphoraAddress, _archive: string, _right: ArchiveRight): Promise<void> {}
 
   async close(): Promise<void> {}
 }

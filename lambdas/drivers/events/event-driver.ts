@@ -9,6 +9,7 @@ export interface OctaviaEvent {
     | 'failover_started'
     | 'failover_completed'
     | 'failover_failed'
+    | 'standby_promoted'
     | 'storm_guard_engaged'
     | 'storm_guard_released'
     | 'orphan_swept'

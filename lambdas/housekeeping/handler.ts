@@ -4,12 +4,14 @@ import { lookAfterCertificates } from './certificate-references.ts';
 import { replaceExpiring } from './certificates.ts';
 import { purgeDeleted } from './purge.ts';
 import { reconcile } from './reconcile.ts';
+import { rollOut } from './rollout.ts';
 import { keepSpares } from './spares.ts';
 import { sweepOrphans } from './sweep.ts';
 
 const parts = {
   reconciled: reconcile,
   spares_started: keepSpares,
+  rolling_out: rollOut,
   certificates: replaceExpiring,
   user_certificates: lookAfterCertificates,
   swept: sweepOrphans,

@@ -2,7 +2,7 @@
 import type { Services } from '../runtime/services.ts';
 import { lookAfterCertificates } from './certificate-references.ts';
 import { replaceExpiring } from './certificates.ts';
-import { purgeDeleted } from './purge.ts';
+import { purgeDeleted, purgeEnded } from './purge.ts';
 import { reconcile } from './reconcile.ts';
 import { rollOut } from './rollout.ts';
 import { keepSpares } from './spares.ts';
@@ -16,6 +16,7 @@ const parts = {
   user_certificates: lookAfterCertificates,
   swept: sweepOrphans,
   purged: purgeDeleted,
+  forgotten: purgeEnded,
 };
 
 /** One part that fails keeps no other from its work. */

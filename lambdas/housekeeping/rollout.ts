@@ -15,7 +15,7 @@ import {
   type WaveItem,
   waveSize,
 } from '../domain/rollout.ts';
-import { readAllAmphorae } from '../repositories/amphorae.ts';
+import { readAllAmphorae, readAmphorae } from '../repositories/amphorae.ts';
 import { changeRollout, readCurrentRollout } from '../repositories/rollouts.ts';
 import { isStormGuarded } from '../repositories/storm-guard.ts';
 import { readAll, readLoadBalancer } from '../repositories/trees.ts';
@@ -112,15 +112,29 @@ async function finishWave(services: Services, row: RolloutRow): Promise<RolloutR
   return after;
 }
 
-/** The standby first: service hangs on the other meanwhile. */
-async function replaceOne(services: Services, item: WaveItem, fleet: Fleet): Promise<WaveItem> {
-  const standbyFirst = fleet.old
-    .get(item.load_balancer_id)!
+/** A load balancer of the wave as it is now, and what is to become of it. */
+interface Seen extends Judgement {
+  /** Its amphorae that are to be replaced, the standby first: service hangs on the other meanwhile. */
+  old: AmphoraRow[];
+  image_id: string;
+}
+
+/** Read from the table itself, as the lists are behind it: what was just made of the new image is not to be made again. */
+async function look(services: Services, item: WaveItem): Promise<Seen> {
+  const row = await readLoadBalancer(services.table, item.load_balancer_id);
+  const amphorae = await readAmphorae(services.table, row?.amphora_ids ?? []);
+  const image_id = (await services.compute.currentImage(machineWish(row))) ?? '';
+  const old = amphorae
+    .filter((amphora) => amphora.image_id !== image_id)
     .toSorted((a, b) => Number(b.role === 'BACKUP') - Number(a.role === 'BACKUP'));
-  const amphora = standbyFirst[0]!;
-  const owner = fleet.loadBalancers.find(({ id }) => id === item.load_balancer_id)!;
-  const image_id = await services.compute.currentImage(machineWish(owner));
-  if (image_id === null) return item;
+  const now = services.clock.now();
+  const observationMs = services.config.rollout_observation_ms;
+  const judgement = judge(item, { row, old: old.map(({ id }) => id), now, observationMs });
+  return { ...judgement, old, image_id };
+}
+
+async function replaceOne(services: Services, { item, old: [amphora], image_id }: Seen): Promise<WaveItem> {
+  if (amphora === undefined) return item;
   const now = services.clock.now();
   const takes = (row: LoadBalancerRow) => takesFailover(row, amphora.id, now) && !isBusy(row, now);
   if (!(await requestFailoverOf(services, amphora, takes, { image_id }))) return item;
@@ -128,30 +142,30 @@ async function replaceOne(services: Services, item: WaveItem, fleet: Fleet): Pro
 }
 
 /** As many as there may be failovers at the same time, whoever asked for them. */
-async function replace(services: Services, judgements: Judgement[], fleet: Fleet): Promise<WaveItem[]> {
+async function replace(services: Services, all: Seen[], fleet: Fleet): Promise<WaveItem[]> {
   const ongoing = fleet.loadBalancers.filter(({ operation }) => operation?.kind === 'failover').length;
   const isHeldBack = await isStormGuarded(services.table);
   let free = isHeldBack ? 0 : services.config.concurrent_failovers - ongoing;
   const items: WaveItem[] = [];
-  for (const { item, isToReplace } of judgements) {
-    const after = isToReplace && free > 0 ? await replaceOne(services, item, fleet) : item;
-    if (after !== item) free -= 1;
+  for (const seen of all) {
+    const after = seen.isToReplace && free > 0 ? await replaceOne(services, seen) : seen.item;
+    if (after !== seen.item) free -= 1;
     items.push(after);
   }
   return items;
 }
 
-async function judgeAll(services: Services, row: RolloutRow, fleet: Fleet): Promise<Judgement[]> {
-  const now = services.clock.now();
-  const observationMs = services.config.rollout_observation_ms;
-  return Promise.all(
-    row.wave_items.map(async (item) => {
-      // The lists are behind the table.
-      const seen = await readLoadBalancer(services.table, item.load_balancer_id);
-      const old = (fleet.old.get(item.load_balancer_id) ?? []).map(({ id }) => id);
-      return judge(item, { row: seen, old, now, observationMs });
-    }),
-  );
+/** @returns how many load balancers of the wave are not done with */
+async function advance(services: Services, row: RolloutRow, fleet: Fleet): Promise<number> {
+  const all = await Promise.all(row.wave_items.map((item) => look(services, item)));
+  const fault = all.find((one) => one.halt !== undefined)?.halt;
+  const seen = all.map(({ item }) => item);
+  const wave_items = fault === undefined ? await replace(services, all, fleet) : seen;
+  if (fault !== undefined) await halt(services, row, fault, wave_items);
+  else if (JSON.stringify(wave_items) !== JSON.stringify(row.wave_items)) {
+    await changeRollout(services, row, { wave_items });
+  }
+  return wave_items.filter((item) => !isSettled(item)).length;
 }
 
 /** @returns how many load balancers of the wave are not done with; 0 when there is no roll-out */
@@ -167,20 +181,5 @@ export async function rollOut(services: Services): Promise<number> {
     return 0;
   }
   const row = await waveOf(services, planned, fleet);
-  if (row === undefined) return 0;
-  const judgements = await judgeAll(services, row, fleet);
-  const fault = judgements.find((one) => one.halt !== undefined)?.halt;
-  if (fault !== undefined) {
-    await halt(
-      services,
-      row,
-      fault,
-      judgements.map(({ item }) => item),
-    );
-    return 0;
-  }
-  const wave_items = await replace(services, judgements, fleet);
-  const isNews = JSON.stringify(wave_items) !== JSON.stringify(row.wave_items);
-  if (isNews) await changeRollout(services, row, { wave_items });
-  return wave_items.filter((item) => !isSettled(item)).length;
+  return row === undefined ? 0 : advance(services, row, fleet);
 }

@@ -17,14 +17,17 @@ const executionOf = (amphoraId: string): string => `spare-${amphoraId}`;
 const start = ({ flows }: Services, amphora_id: string): Promise<void> =>
   flows.start(flow, executionOf(amphora_id), { amphora_id, load_balancer_id: null, role: null });
 
-type BuildState = 'building' | 'built' | 'failed';
+/** What is lost was never started and is too old by now: the sweep takes its row. */
+type BuildState = 'building' | 'built' | 'failed' | 'lost';
 
 /** A build that was written down and not started, because whoever did died in between, is started now. */
 async function stateOf(services: Services, amphoraId: string): Promise<BuildState> {
   const execution = await services.flows.describe(flow, executionOf(amphoraId));
   if (execution?.state === 'RUNNING') return 'building';
   if (execution !== undefined) return execution.state === 'SUCCEEDED' ? 'built' : 'failed';
-  if ((await readAmphora(services.table, amphoraId))?.status !== 'BOOTING') return 'failed';
+  const row = await readAmphora(services.table, amphoraId);
+  if (row?.status === 'READY' || row?.status === 'ALLOCATED') return 'built';
+  if (row?.status !== 'BOOTING' || row.busy_until <= services.clock.now()) return 'lost';
   await start(services, amphoraId);
   return 'building';
 }
@@ -35,8 +38,11 @@ async function noteBuilds(services: Services, row: PoolRow): Promise<PoolRow | u
   const states = await Promise.all(row.building.map((id) => stateOf(services, id)));
   if (states.every((state) => state === 'building')) return row;
   const building = row.building.filter((_, index) => states[index] === 'building');
-  if (!states.includes('failed')) return changePool(services, row, { building, failures: 0, paused_until: 0 });
-  const failures = (states.includes('built') ? 0 : row.failures) + 1;
+  const before = states.includes('built') ? { failures: 0, paused_until: 0 } : row;
+  const { failures: failedBefore, paused_until: pausedBefore } = before;
+  if (!states.includes('failed'))
+    return changePool(services, row, { building, failures: failedBefore, paused_until: pausedBefore });
+  const failures = failedBefore + 1;
   const paused_until = services.clock.now() + buildPauseMs(failures);
   const after = await changePool(services, row, { building, failures, paused_until });
   if (after) await announceFailure(services, after);

@@ -26,6 +26,13 @@ beforeAll(async () => {
   member = await TestMember.start('member');
   webs = [];
   for (let made = 0; made < count; made++) webs.push(await createWeb(service, [member], `web-${made}`));
+  // One whose status can get worse.
+  const monitor = { pool_id: webs[0]!.poolId, type: 'TCP', delay: 1, timeout: 1, max_retries: 2 };
+  await service.api.create('healthmonitors', monitor);
+  await eventually('its member is found to be well', async () => {
+    const [found] = await service.api.list(`pools/${webs[0]!.poolId}/members`);
+    return found!['operating_status'] === 'ONLINE';
+  });
 }, 120_000);
 afterAll(async () => {
   await service[Symbol.asyncDispose]();

@@ -217,6 +217,23 @@ describe('a round', () => {
   });
 });
 
+it('a build that was written down and not started for an hour is given up, and counts for no failure', async () => {
+  await withSpares({ spare_amphorae: 0 });
+  world.services.config.spare_amphorae = 1;
+  world.on('flows.start', 'before', world.die);
+  await world.housekeeping();
+  await world.runOut();
+  world.refusals.length = 0;
+  const lost = (await readAllAmphorae(world.outside.table)).map(({ id }) => id);
+  expect(lost).toHaveLength(1);
+  world.clock.turn(3_600_000);
+  await rounds(3);
+  expect((await readAllAmphorae(world.outside.table)).map(({ id }) => id)).not.toContain(lost[0]);
+  expect(await spares()).toHaveLength(1);
+  expect(world.outside.events.published.filter(({ type }) => type === 'spare_build_failed')).toEqual([]);
+  expect(await unsoundness(world)).toEqual([]);
+});
+
 describe('builds that fail', () => {
   const failure = () => {
     throw new Error('no capacity, as tested');

@@ -79,12 +79,15 @@ export class RolloutWorld extends FlowWorld {
     await this.outside.table.transact([update]);
   }
 
-  /** Looks, whenever a machine was ended, whether every load balancer has as many that run as it should. */
+  /** Looks, whenever a machine was ended, whether every load balancer has as many that run its configuration as it should. */
   watchServing(amphorae: number): void {
     const look = async () => {
       const running = new Set((await this.outside.compute.list()).map(({ amphora_id }) => amphora_id));
       for (const row of await this.loadBalancers()) {
-        const serving = row.amphora_ids.filter((id) => running.has(id)).length;
+        const infos = row.amphora_ids
+          .filter((id) => running.has(id))
+          .map((id) => this.outside.amphora.getInfo({ id, lb_network_ip: '' }));
+        const serving = (await Promise.all(infos)).filter(({ generation }) => generation === row.generation).length;
         const owner = await this.outside.network.vipOwner(row.id, row);
         if (serving < amphorae) this.shortages.push(`${row.id}: ${serving} amphorae`);
         if (owner === null || !running.has(owner)) this.shortages.push(`${row.id}: VIP with ${owner}`);

@@ -88,15 +88,29 @@ export const treeAsWanted = <T extends Skeleton & { members?: MemberRow[] }>(tre
   ...(tree.members ? { members: tree.members.map(asWanted) } : {}),
 });
 
+/**
+ * Policies that were never in force, with a rule that cannot be told: without it they would match more than was asked for. One
+ * that is in force goes on as it was.
+ * @param isOut of rules that are wanted
+ */
+export function heldBack(tree: Skeleton, isOut: (rule: L7RuleRow) => boolean): Set<string> {
+  const rules = tree.l7Rules.filter((rule) => rule.admin_state_up !== false && !isGoing(rule) && isOut(rule));
+  const policies = new Set(rules.map((rule) => rule.l7policy_id));
+  const isHeld = ({ id, provisioning_status }: L7PolicyRow) =>
+    policies.has(id) && provisioning_status === 'PENDING_CREATE';
+  return new Set(tree.l7Policies.filter(isHeld).map(({ id }) => id));
+}
+
 /** The tree as it is to be rendered: deletions gone, refused changes as they were before. */
 export function desiredTree(tree: Tree): Tree {
   const present = <R extends ChildRow>(rows: R[]) => rows.map(effective).filter((row): row is R => row !== undefined);
+  const held = heldBack(tree, (rule) => effective(rule) === undefined);
   return {
     loadBalancer: tree.loadBalancer,
     listeners: present(tree.listeners),
     pools: present(tree.pools),
     healthMonitors: present(tree.healthMonitors),
-    l7Policies: present(tree.l7Policies),
+    l7Policies: present(tree.l7Policies).filter((policy) => !held.has(policy.id)),
     l7Rules: present(tree.l7Rules),
     members: present(tree.members),
   };

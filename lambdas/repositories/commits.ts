@@ -1,7 +1,8 @@
+import type { L7RuleRow } from '../domain/l7-rule.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import { isPending } from '../domain/statuses.ts';
 import { timestamp } from '../domain/time.ts';
-import { type Child, childrenOf, type Tree, treeAsWanted } from '../domain/tree.ts';
+import { type Child, childrenOf, heldBack, type Tree, treeAsWanted } from '../domain/tree.ts';
 import type { Operation } from '../drivers/table/table.ts';
 import type { Transition } from './changes.ts';
 import { eraseChildren, goneTransition, withDescendants } from './erasures.ts';
@@ -20,9 +21,18 @@ export interface Outcome {
 /** Resources whose operating status says no more than whether they are enabled. */
 const followsAdminState = new Set<Child['kind']>(['healthmonitor', 'l7policy', 'l7rule']);
 
+/** Refused now or before, and with nothing to go back to. */
+const isLeftOut = ({ id, last_good, provisioning_status }: L7RuleRow, { refused }: Outcome): boolean =>
+  last_good === undefined && (refused.has(id) || provisioning_status === 'ERROR');
+
+const reasonFor = ({ row }: Child, refused: Map<string, string>, held: Set<string>): string | undefined =>
+  refused.get(row.id) ??
+  (held.has(row.id) ? 'one of its rules is in ERROR: without it, it would match more' : undefined);
+
 /** Octavia's rows are updated when their status is, creation included. @param updated_at Octavia's spelling */
-function settled(child: Child, refused: Map<string, string>, updated_at: string): Operation {
-  const reason = refused.get(child.row.id);
+function settled(child: Child, refused: Map<string, string>, held: Set<string>, updated_at: string): Operation {
+  const reason = reasonFor(child, refused, held);
+  const waits = held.has(child.row.id) ? { waits_for: child.row.provisioning_status } : {};
   const isFollowing = followsAdminState.has(child.kind);
   const monitor = isFollowing ? { operating_status: child.row.admin_state_up ? 'ONLINE' : 'OFFLINE' } : {};
   return {
@@ -31,8 +41,8 @@ function settled(child: Child, refused: Map<string, string>, updated_at: string)
     set:
       reason === undefined
         ? { provisioning_status: 'ACTIVE', updated_at, ...monitor }
-        : { provisioning_status: 'ERROR', updated_at, reason },
-    remove: ['waits_for', ...(reason === undefined ? ['last_good', 'reason'] : [])],
+        : { provisioning_status: 'ERROR', updated_at, reason, ...waits },
+    remove: [...('waits_for' in waits ? [] : ['waits_for']), ...(reason === undefined ? ['last_good', 'reason'] : [])],
     // Whoever wrote it since has made it PENDING for a newer generation.
     when: { exists: true, equals: { generation: child.row.generation } },
   };
@@ -97,12 +107,13 @@ export async function commitApplied(
   const isJudged = ({ row }: Child) => row.generation <= outcome.generation;
   const isWaiting = ({ row }: Child) => isPending(row.provisioning_status) || outcome.refused.has(row.id);
   const wanted = treeAsWanted(tree);
+  const held = heldBack(wanted, (rule) => isLeftOut(rule, outcome));
   const waiting = childrenOf(wanted).filter((child) => isJudged(child) && isWaiting(child));
   const deleted = waiting.filter(({ row }) => row.provisioning_status === 'PENDING_DELETE');
   const kept = waiting.filter(({ row }) => row.provisioning_status !== 'PENDING_DELETE');
   await transactPassable(
     store,
-    kept.map((child) => settled(child, outcome.refused, timestamp(store.clock.now()))),
+    kept.map((child) => settled(child, outcome.refused, held, timestamp(store.clock.now()))),
   );
   const erased = await eraseChildren(store, tree.loadBalancer.project_id, withDescendants(wanted, deleted));
   const gone = new Set(erased.map(({ row }) => row.id));
@@ -118,14 +129,19 @@ export async function commitApplied(
     return { ...caughtUp(store, row, outcome.generation, gone, rights), lease: null };
   });
   return {
-    transitions: [...transitionsOf(kept, outcome), ...erased.map(goneTransition), ...loadBalancerTransition(change)],
+    transitions: [
+      ...transitionsOf(kept, outcome, held),
+      ...erased.map(goneTransition),
+      ...loadBalancerTransition(change),
+    ],
     after: change?.after,
   };
 }
 
-const transitionsOf = (kept: Child[], { refused }: Outcome): Transition[] =>
-  kept.map(({ kind, row }) => {
-    const reason = refused.get(row.id);
+const transitionsOf = (kept: Child[], { refused }: Outcome, held: Set<string>): Transition[] =>
+  kept.map((child) => {
+    const { kind, row } = child;
+    const reason = reasonFor(child, refused, held);
     const from = row.provisioning_status;
     return reason === undefined
       ? { kind, id: row.id, from, to: 'ACTIVE' }

@@ -6,7 +6,7 @@ import { LocalService } from '../support/local-service.ts';
 import type { Attributes, Resource } from '../support/octavia-client.ts';
 import { seeded } from '../support/random.ts';
 import { SessionMember } from '../support/session-member.ts';
-import { createWeb, listenerPort, type WebLoadBalancer } from '../support/web-load-balancer.ts';
+import { createWeb, listenerPort, type WebLoadBalancer, webGraph } from '../support/web-load-balancer.ts';
 
 let service: LocalService;
 let web: WebLoadBalancer;
@@ -164,6 +164,24 @@ test('a pool that is disabled is sent nothing: who would have gone there meets t
   expect(shown(await get('/a'))).toBe('200 red');
   for (const { id } of await policies()) await service.api.delete('l7policies', id);
   await service.api.active(web.id);
+});
+
+test('a new policy of which a rule is refused waits for that rule, rather than to match more without it', async () => {
+  const graph = webGraph([members[0]!]) as { listeners: Attributes[] };
+  const rules = [starts('/'), { type: 'PATH', compare_type: 'REGEX', value: '[[:nothing:]]' }];
+  graph.listeners[0]!['l7policies'] = [{ action: 'REJECT', rules }];
+  const created = await service.api.createLoadBalancer(graph);
+  const { id, vip_address, listeners } = await service.api.active(created.id);
+  const status = async () => (await ask({ address: vip_address, port: listenerPort, path: '/a' })).status;
+  expect(await status()).toBe(200);
+  const [policy] = await service.api.list(`l7policies?listener_id=${listeners[0]!.id}`);
+  expect(policy!.provisioning_status).toBe('ERROR');
+  const shown = await service.api.list<Resource & Rule>(`l7policies/${policy!.id}/rules`);
+  const refused = shown.find((rule) => rule.provisioning_status === 'ERROR')!;
+  await service.api.update(`l7policies/${policy!.id}/rules`, refused.id, { value: '^/a' });
+  await service.api.becomes('l7policies', policy!.id, 'ACTIVE');
+  await service.api.active(id);
+  expect(await status()).toBe(403);
 });
 
 test('a regular expression that HAProxy refuses ends that rule in ERROR, and nothing else changes', async () => {

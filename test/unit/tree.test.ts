@@ -2,7 +2,17 @@
 import { describe, expect, it } from 'vitest';
 import { statusTree } from '../../lambdas/domain/status-tree.ts';
 import { desiredTree } from '../../lambdas/domain/tree.ts';
-import { aListener, aLoadBalancer, aMember, aMonitor, aPool, aTree, idOf } from '../support/builders.ts';
+import {
+  aL7Policy,
+  aL7Rule,
+  aListener,
+  aLoadBalancer,
+  aMember,
+  aMonitor,
+  aPool,
+  aTree,
+  idOf,
+} from '../support/builders.ts';
 
 describe('the status tree', () => {
   const statuses = { operating_status: 'ONLINE', provisioning_status: 'ACTIVE' };
@@ -37,6 +47,22 @@ describe('the desired tree', () => {
   it('has no row that is PENDING_DELETE', () => {
     const members = [aMember({ provisioning_status: 'PENDING_DELETE' }), aMember({ id: idOf('member', 2) })];
     expect(desiredTree(aTree({ members })).members.map(({ id }) => id)).toEqual([idOf('member', 2)]);
+  });
+
+  it('leaves a new policy out when one of its rules cannot be told, since the others alone would match more', () => {
+    const whole = idOf('other', 20);
+    const before = idOf('other', 30);
+    const isNew = { provisioning_status: 'PENDING_CREATE' } as const;
+    const l7Policies = [aL7Policy(isNew), aL7Policy({ id: whole, ...isNew }), aL7Policy({ id: before })];
+    const error = { provisioning_status: 'ERROR' } as const;
+    const l7Rules = [
+      aL7Rule({ id: idOf('other', 21) }),
+      aL7Rule({ id: idOf('other', 22), ...error }),
+      aL7Rule({ id: idOf('other', 23), l7policy_id: whole }),
+      aL7Rule({ id: idOf('other', 24), l7policy_id: whole, ...error, admin_state_up: false }),
+    ];
+    l7Rules.push(aL7Rule({ id: idOf('other', 31), l7policy_id: before, ...error }));
+    expect(desiredTree(aTree({ l7Policies, l7Rules })).l7Policies.map(({ id }) => id)).toEqual([whole, before]);
   });
 
   it('has a refused change as it was before, and no row that was never in force', () => {

@@ -236,6 +236,14 @@ describe('an administrator', () => {
     ]);
   });
 
+  it('may ask first what a start would answer, and then none is started', async () => {
+    world = await RolloutWorld.begin(1);
+    const { status, dry_run } = await world.ask('POST', '?dry_run=true', {});
+    expect([status, dry_run.would_answer]).toEqual([200, 201]);
+    expect((await world.ask('GET'))['rollouts']).toEqual([]);
+    expect(events()).toEqual([]);
+  });
+
   it('starts one at a time, and changes none that is over', async () => {
     world = await RolloutWorld.begin(1);
     const id = await world.startRollout();

@@ -96,6 +96,9 @@ export async function answersFrom(address: string, port: number, count: number):
 export interface LoadResult {
   requests: number;
   failures: string[];
+  /** When the first and the last of them were, of performance.now(). */
+  failedFrom?: number;
+  failedUntil?: number;
   /** As a reload does it; no failures, as clients have an answer to them. */
   closedIdle: number;
   /** Longest time between two answered requests. */
@@ -124,11 +127,17 @@ export class Load {
         this.#answered();
       } catch (error) {
         if (error instanceof ClosedIdle) this.result.closedIdle++;
-        else this.result.failures.push(String(error));
+        else this.#failed(error);
       }
       this.result.requests++;
       await sleep(thinkMs);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.result.failures.push(String(error));
+    this.result.failedUntil = performance.now();
+    this.result.failedFrom ??= this.result.failedUntil;
   }
 
   #answered(): void {

@@ -118,7 +118,9 @@ export class LoadBalancer {
       this.#requireKnown(loadBalancerId);
       this.#isStopped = false;
       if (!this.#isToRun()) return;
-      await this.virtualServers.goBack(loadBalancerId, this.store.current!.text);
+      // Who stands by passes nothing on, and its machine may be that of the other one.
+      const isServing = this.store.holdsVip(loadBalancerId);
+      if (isServing) await this.virtualServers.goBack(loadBalancerId, this.store.current!.text);
       await this.#targetFor(loadBalancerId).haproxy.start();
     });
   }
@@ -160,7 +162,8 @@ export class LoadBalancer {
     this.#recovery = this.#inTurn(async () => {
       const { current } = this.store;
       if (current === null || !this.#isToRun()) return;
-      await this.virtualServers.recover(current.load_balancer_id, current.text);
+      const isServing = this.store.holdsVip(current.load_balancer_id);
+      await this.virtualServers.recover(current.load_balancer_id, isServing ? current.text : '');
       const { haproxy, members } = this.#targetFor(current.load_balancer_id);
       const wasInterrupted = this.store.wasInterrupted();
       if (wasInterrupted) this.store.restore();

@@ -66,8 +66,8 @@ export class HealthDaemon {
   start(): void {
     const { heartbeat_interval_ms } = this.#settings;
     setInterval(() => void this.#watch(), Math.min(heartbeat_interval_ms / 4, longestWatchMs));
+    // None at once: before HAProxy was looked for it would say that no listener is there. Whoever has looked asks for a report.
     setInterval(() => void this.#send(), heartbeat_interval_ms);
-    void this.#send();
   }
 
   /** Something changed: the control plane is told without waiting for the interval. */

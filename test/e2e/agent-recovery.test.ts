@@ -79,6 +79,17 @@ const dnsText = () =>
     '\n',
   );
 
+test('says of no listener that it is away before it has looked for HAProxy', async () => {
+  await amphora.push(loadBalancer!, 1, haproxyText());
+  await amphora.plug(loadBalancer!, vip);
+  await until('the listener is reported', () => queue.last?.listeners[web!]);
+  await amphora.kill('SIGKILL');
+  const before = queue.heartbeats.length;
+  await amphora.start();
+  const first = await until('a heartbeat of the next agent', () => queue.heartbeats[before]);
+  expect(first.listeners).toMatchObject({ [web!]: { status: 'OPEN' } });
+});
+
 test('starts no keepalived where HAProxy stands by for the VIP', async () => {
   const own = await freePort('127.0.0.1');
   const peers = [

@@ -163,16 +163,21 @@ export class LoadBalancer {
       const { current } = this.store;
       if (current === null || !this.#isToRun()) return;
       const isServing = this.store.holdsVip(current.load_balancer_id);
-      await this.virtualServers.recover(current.load_balancer_id, isServing ? current.text : '');
-      const { haproxy, members } = this.#targetFor(current.load_balancer_id);
-      const wasInterrupted = this.store.wasInterrupted();
-      if (wasInterrupted) this.store.restore();
-      if (!(await haproxy.adopt())) return haproxy.start();
-      if (wasInterrupted) return haproxy.reload();
-      const { worker } = await haproxy.runtime.showProcesses();
-      if (worker !== null) await members.adoptDepartures(worker, outline(current.text));
+      // What does not start says so only after seconds, for which the other one is not to wait.
+      const virtual = this.virtualServers.recover(current.load_balancer_id, isServing ? current.text : '');
+      await this.#recoverHaproxy(current).finally(() => virtual);
     });
     return this.#recovery;
+  }
+
+  async #recoverHaproxy(current: Configuration): Promise<void> {
+    const { haproxy, members } = this.#targetFor(current.load_balancer_id);
+    const wasInterrupted = this.store.wasInterrupted();
+    if (wasInterrupted) this.store.restore();
+    if (!(await haproxy.adopt())) return haproxy.start();
+    if (wasInterrupted) return haproxy.reload();
+    const { worker } = await haproxy.runtime.showProcesses();
+    if (worker !== null) await members.adoptDepartures(worker, outline(current.text));
   }
 
   /** Tries again to delete members whose connections had not ended. */

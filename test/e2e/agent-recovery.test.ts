@@ -1,7 +1,7 @@
 // An agent that is started anew finds what it left: nothing is said of listeners before HAProxy was looked for, and whoever stands by
 // goes on standing by. keepalived is a program of the test's here, so that no kernel with ip_vs is needed.
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -34,8 +34,8 @@ beforeAll(async () => {
   [queue, member] = await Promise.all([TestQueue.open(), startMember('web')]);
   mkdirSync(join(directory, 'net'));
   writeFileSync(join(directory, 'net/ip_vs'), '');
-  // With nothing in the kernel it is never ready.
-  const keepalived = `#!/bin/sh\n[ "$1" = -t ] && exit 0\ntouch ${started}\nexec sleep 60\n`;
+  // It is ready once the kernel has what it is to put there, which is up to each test.
+  const keepalived = `#!/bin/sh\n[ "$1" = -t ] && exit 0\necho $$ >${started}\nexec sleep 60\n`;
   for (const [path, text] of [
     [settings.keepalived_path, keepalived],
     [settings.ipvsadm_path, '#!/bin/sh\n'],
@@ -88,6 +88,19 @@ test('says of no listener that it is away before it has looked for HAProxy', asy
   await amphora.start();
   const first = await until('a heartbeat of the next agent', () => queue.heartbeats[before]);
   expect(first.listeners).toMatchObject({ [web!]: { status: 'OPEN' } });
+});
+
+test('serves HTTP again though keepalived does not get ready', async () => {
+  const inHex = vip.split('.').map((byte) => Number(byte).toString(16).padStart(2, '0'));
+  writeFileSync(join(directory, 'net/ip_vs'), `UDP  ${inHex.join('').toUpperCase()}:0035 wrr \n`);
+  await amphora.plug(loadBalancer!, vip);
+  expect((await amphora.push(loadBalancer!, 1, haproxyText() + dnsText())).status).toBe(202);
+  await amphora.kill('SIGKILL');
+  process.kill(Number(readFileSync(started, 'utf8')), 'SIGKILL');
+  process.kill(-amphora.haproxyPids(loadBalancer!).master, 'SIGKILL');
+  writeFileSync(join(directory, 'net/ip_vs'), '');
+  await amphora.start();
+  await until('HTTP is served', async () => (await fetchOnce(vip, port)) === 'web', 5_000);
 });
 
 test('starts no keepalived where HAProxy stands by for the VIP', async () => {

@@ -66,6 +66,7 @@ async function processCompute(
       max_connections: connectionsFor(),
       ...(options.config.objects_driver !== 'noop' && { logs: logLimits(options.config) }),
     },
+    imageName: options.config.amphora_image_name,
     cidr: options.amphora_cidr,
     ephemeral: options.ephemeral,
   });

@@ -14,12 +14,20 @@ const bodyLimitBytes = 8 * 1024 * 1024;
 /** A client that is still writing does not read its 413: a little too much is read to its end and thrown away. */
 const discardLimitBytes = 4 * bodyLimitBytes;
 
+/** A client that says nothing holds a connection no longer than this, nor one that says it drop by drop. */
+const patienceMs = {
+  handshakeTimeout: 5_000,
+  headersTimeout: 5_000,
+  requestTimeout: 60_000,
+  connectionsCheckingInterval: 1_000,
+};
+
 class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 }
 
 export function createAgentServer(agent: Agent): Server {
-  return createServer(tlsOptions(agent.settings), async (request, response) => {
+  return createServer({ ...tlsOptions(agent.settings), ...patienceMs }, async (request, response) => {
     const answer = await handle(agent, request).catch(translate);
     send(response, answer);
   });
@@ -28,6 +36,9 @@ export function createAgentServer(agent: Agent): Server {
 async function handle(agent: Agent, request: IncomingMessage): Promise<AgentResponse> {
   if (!isControlPlane(request.socket as TLSSocket, agent.settings.client_name)) {
     return failure(403, 'the client certificate is not the control plane’s');
+  }
+  if ((request.socket as TLSSocket & { servername?: string }).servername !== agent.settings.amphora_id) {
+    return failure(421, 'another amphora was asked for');
   }
   const path = (request.url ?? '/').split('?')[0]!;
   for (const [method, pattern, handler] of routes) {
@@ -40,6 +51,9 @@ async function handle(agent: Agent, request: IncomingMessage): Promise<AgentResp
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
+  const tooLarge = new BodyTooLarge('the body is larger than 8 MB');
+  // Announced: nobody waits for the rest of what is refused anyway.
+  if (Number(request.headers['content-length'] ?? 0) > discardLimitBytes) throw tooLarge;
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request) {
@@ -47,7 +61,7 @@ async function readBody(request: IncomingMessage): Promise<string> {
     if (bytes <= bodyLimitBytes) chunks.push(chunk);
     if (bytes > discardLimitBytes) break;
   }
-  if (bytes > bodyLimitBytes) throw new BodyTooLarge('the body is larger than 8 MB');
+  if (bytes > bodyLimitBytes) throw tooLarge;
   return Buffer.concat(chunks).toString('utf8');
 }
 

@@ -1,8 +1,10 @@
 // Whether failovers are held back at the moment.
-import { TransactionCancelled } from '../drivers/table/table.ts';
+import { type Table, TransactionCancelled } from '../drivers/table/table.ts';
 import type { Store } from './store.ts';
 
 const key = { pk: 'HEALTH#guard', sk: 'GUARD' };
+
+export const isStormGuarded = async (table: Table): Promise<boolean> => (await table.get(key))?.['is_engaged'] === true;
 
 /** @returns true when that is news */
 export async function setStormGuard(store: Store, isEngaged: boolean): Promise<boolean> {

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentSettings, Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { makeAuthority, type Pair, type TestAuthority } from './certificates.ts';
+import { haproxyPath } from './haproxy.ts';
 
 export const authority: TestAuthority = await makeAuthority();
 export const controlPlane: Pair = await authority.issue('octavia-control-plane');
@@ -119,7 +120,7 @@ export class TestAmphora {
       heartbeat_queue_url: `${queue.endpoint}/000000000000/heartbeats`,
       sqs_endpoint: queue.endpoint,
       region: 'eu-central-1',
-      haproxy_path: '/usr/sbin/haproxy',
+      haproxy_path: haproxyPath,
       hard_stop_after_ms: 5_000,
       max_connections: 2_000,
       ends_with_stdin: false,

@@ -71,6 +71,7 @@ const resources: Record<string, ResourcePolicy> = {
   flavor_capabilities: administrative('provider-flavor'),
   availability_zone_capabilities: administrative('provider-availability-zone'),
   amphorae: administrative('amphora'),
+  rollouts: administrative('rollout'),
 };
 
 /** Actions named by the end of a path, by method else. */

@@ -121,7 +121,9 @@ export class LoadBalancer {
       this.#requireKnown(loadBalancerId);
       this.#isStopped = false;
       if (!this.#isToRun()) return;
-      await this.virtualServers.goBack(loadBalancerId, this.store.current!.text);
+      // Who stands by passes nothing on, and its machine may be that of the other one.
+      const isServing = this.store.holdsVip(loadBalancerId);
+      if (isServing) await this.virtualServers.goBack(loadBalancerId, this.store.current!.text);
       await this.#targetFor(loadBalancerId).haproxy.start();
     });
   }
@@ -163,16 +165,10 @@ export class LoadBalancer {
     this.#recovery = this.#inTurn(async () => {
       const { current } = this.store;
       if (current === null || !this.#isToRun()) return;
-      await this.virtualServers.recover(current.load_balancer_id, current.text);
-      const { haproxy, members } = this.#targetFor(current.load_balancer_id);
-      const wasInterrupted = this.store.wasInterrupted();
-      if (wasInterrupted) this.store.restore();
-      const isRunning = await haproxy.adopt();
-      await this.#renewPeers();
-      if (!isRunning) return haproxy.start();
-      if (wasInterrupted) return haproxy.reload();
-      const { worker } = await haproxy.runtime.showProcesses();
-      if (worker !== null) await members.adoptDepartures(worker, outline(current.text));
+      const isServing = this.store.holdsVip(current.load_balancer_id);
+      // What does not start says so only after seconds, for which the other one is not to wait.
+      const virtual = this.virtualServers.recover(current.load_balancer_id, isServing ? current.text : '');
+      await this.#recoverHaproxy(current).finally(() => virtual);
     });
     return this.#recovery;
   }
@@ -186,6 +182,18 @@ export class LoadBalancer {
     const { current } = this.store;
     if (current === null || !hasPeers(current.text)) return;
     await renewPeerCertificate(this.#identity, current.load_balancer_id, this.haproxy);
+  }
+
+  async #recoverHaproxy(current: Configuration): Promise<void> {
+    const { haproxy, members } = this.#targetFor(current.load_balancer_id);
+    const wasInterrupted = this.store.wasInterrupted();
+    if (wasInterrupted) this.store.restore();
+    const isRunning = await haproxy.adopt();
+    await this.#renewPeers();
+    if (!isRunning) return haproxy.start();
+    if (wasInterrupted) return haproxy.reload();
+    const { worker } = await haproxy.runtime.showProcesses();
+    if (worker !== null) await members.adoptDepartures(worker, outline(current.text));
   }
 
   /** Tries again to delete members whose connections had not ended. */

@@ -97,8 +97,7 @@ async function rollUp(services: Services, amphora: AmphoraRow, heartbeat: Heartb
   // An amphora that was replaced has no say any more.
   if (!tree?.loadBalancer.amphora_ids.includes(amphora.id)) return;
   // Of a pair only the one that has the VIP carries traffic and sees its members through it.
-  if (amphora.role === 'BACKUP') return;
-  const changes = operatingStatusChanges(tree, heartbeat);
+  const changes = amphora.role === 'BACKUP' ? [] : operatingStatusChanges(tree, heartbeat);
   await writeOperatingStatuses(services, tree, changes);
   await announceOperatingStatuses(services, tree.loadBalancer, changes);
   const { provisioning_status, applied_generation, generation } = tree.loadBalancer;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
+import { setAmphora } from '../../lambdas/repositories/amphorae.ts';
 import { amphoraOf, BeatingAmphora, noTraffic } from '../support/heartbeats.ts';
 import { memberAt, type Shown } from '../support/octavia-api.ts';
 import { usePlane } from '../support/planes.ts';
@@ -138,6 +139,18 @@ describe.each(tables)('on $name', ({ make }) => {
         expect(given.plane.amphorae.pushesOf(lb['id'])).toHaveLength(before + 2);
       },
     );
+
+    it('of a standby that lost its configuration has it pushed again: it may take over any time', async () => {
+      const own = await site();
+      const { lb, amphora } = own;
+      await amphora.send(report(own, ['UP', 'UP']));
+      const before = [await statuses(own), given.plane.amphorae.pushesOf(lb['id']).length] as const;
+      await setAmphora(given.plane.services, amphora.id, { role: 'BACKUP' });
+      await amphora.send({ generation: null });
+      await given.plane.settle();
+      expect(given.plane.amphorae.pushesOf(lb['id'])).toHaveLength(before[1] + 1);
+      expect(await statuses(own)).toEqual(before[0]);
+    });
   });
 
   describe('an amphora', () => {

@@ -133,6 +133,21 @@ test('encrypts to members of a listener that is not encrypted itself', async () 
   expect(said.status).toBe(200);
 });
 
+test('puts down to the pool what is wrong with its ciphers: members are not to blame, and serve on as before', async () => {
+  const all = await served({ ca_tls_container_ref: authority });
+  const ids = [];
+  for (let one = 0; one < 2; one++) ids.push(await add(all, await startMember(await issuer.issue('www.example'))));
+  await service.api.update('pools', all.poolId, { tls_ciphers: 'NO-SUCH-CIPHER' });
+  await service.api.becomes('pools', all.poolId, 'ERROR');
+  await service.api.active(all.lb.id);
+  expect((await askOnce(all.place, named)).status).toBe(200);
+  for (const id of ids) await service.api.becomes(`pools/${all.poolId}/members`, id, 'ACTIVE');
+  await service.api.update('pools', all.poolId, { tls_ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' });
+  await service.api.becomes('pools', all.poolId, 'ACTIVE');
+  await service.api.active(all.lb.id);
+  expect((await askOnce(all.place, named)).status).toBe(200);
+});
+
 test('speaks HTTP/2 from the client to the member, many requests at once on one connection', async () => {
   const all = await served({ ca_tls_container_ref: authority, alpn_protocols: ['h2', 'http/1.1'] });
   await add(all, await startMember(await issuer.issue('www.example')));

@@ -5,8 +5,8 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { AgentSettings, HeartbeatKey, TrustedAuthorities } from '../agent-api.ts';
 import { writeDurably } from './durable.ts';
-import { Outdated } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
+import { Outdated } from './refused-verbs.ts';
 import {
   certificatesIn,
   checkServerCertificate,

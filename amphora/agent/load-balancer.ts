@@ -14,30 +14,10 @@ import { readManifest } from './manifest.ts';
 import { MemberChanger } from './member-changes.ts';
 import { renewPeerCertificate, writePeerCertificate } from './peer-certificate.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
+import { FilesMissing, Outdated, UnknownLoadBalancer } from './refused-verbs.ts';
 import { hasPeers, hasRemotePeer } from './standby.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
-
-/** Somebody with newer knowledge, or another load balancer, was here before. */
-export class Outdated extends Error {
-  override readonly name = 'Outdated';
-}
-
-/** There is no such load balancer on this amphora. */
-export class UnknownLoadBalancer extends Error {
-  override readonly name = 'UnknownLoadBalancer';
-}
-
-/** The configuration names contents that were not uploaded, or are gone since. */
-export class FilesMissing extends Error {
-  override readonly name = 'FilesMissing';
-  /** SHA-256 of each. */
-  readonly digests: string[];
-  constructor(digests: string[]) {
-    super(`${digests.length} files are missing`);
-    this.digests = digests;
-  }
-}
 
 export class LoadBalancer {
   readonly store: ConfigurationStore;

@@ -5,8 +5,9 @@ import { deleteCertificate, getCertificate, putCertificate } from './certificate
 import { agentDetails, agentInfo, listListeners } from './details.ts';
 import type { Identity } from './identity.ts';
 import { putAuthorities, putHeartbeatKey, putServerCertificate } from './identity-routes.ts';
-import { type LoadBalancer, UnknownLoadBalancer } from './load-balancer.ts';
+import type { LoadBalancer } from './load-balancer.ts';
 import type { Logs } from './logs/logs.ts';
+import { UnknownLoadBalancer } from './refused-verbs.ts';
 import { ConfigurationRefused } from './validation.ts';
 
 export interface AgentRequest {

@@ -8,7 +8,7 @@ import {
   TransactionCancelled,
 } from '../drivers/table/table.ts';
 import { readAmphora } from './amphorae.ts';
-import { countingAmphoraKey, healthKey, healthShards, rowOf } from './keys.ts';
+import { amphoraKey, countingAmphoraKey, healthKey, healthShards, rowOf } from './keys.ts';
 import { type MemberPage, pageOperation } from './member-statistics.ts';
 import { passes } from './passes.ts';
 import type { Store } from './store.ts';
@@ -95,8 +95,10 @@ export async function expectSigns(store: Store, amphoraId: string, loadBalancerI
   const zone = (await readAmphora(store.table, amphoraId))?.cached_zone ?? null;
   const last_seen = store.clock.now();
   const set = { amphora_id: amphoraId, load_balancer_id: loadBalancerId, zone, last_seen, rolled_up: '' };
-  await store.table.transact([
+  // Of one that was given up meanwhile a row would be left that is silent for ever.
+  await passes(store, [
     { kind: 'update', key: healthKey(amphoraId), set },
+    { kind: 'check', key: amphoraKey(amphoraId), when: { exists: true } },
     ...(loadBalancerId === null ? [] : [countsFor(loadBalancerId, amphoraId)]),
   ]);
 }

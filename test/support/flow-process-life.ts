@@ -10,7 +10,9 @@ export const paperAuthority: CertificateAuthority = {
   client: async () => ({ certificate: '', private_key: '', expires_at: '2035-01-01T00:00:00.000000' }),
 };
 
-const records = new Set(['insert', 'end', 'saveCheckpoint', 'markTold']);
+const records = new Set(['insert', 'saveCheckpoint']);
+/** Last words, which nobody waits for. */
+const endings = new Set(['end', 'markTold']);
 
 /** A store in which a dead process writes nothing more. */
 export function mortal(life: { isDead: boolean }, store: ExecutionStore): ExecutionStore {
@@ -19,6 +21,7 @@ export function mortal(life: { isDead: boolean }, store: ExecutionStore): Execut
       const value = Reflect.get(of, method);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => {
+        if (endings.has(method) && life.isDead) return undefined;
         if (records.has(method) && life.isDead) throw new FlowHalted('the process is dead');
         return value.apply(of, args);
       };

@@ -138,6 +138,12 @@ export class HistoryWorld extends FlowWorld {
     for (const resolve of this.#held.splice(0)) resolve();
   }
 
+  /** A new process finds its way before anything else happens: nothing that it waits for is held up. */
+  override async restart(): Promise<void> {
+    this.letGo();
+    await super.restart();
+  }
+
   dieAfter(calls: number): void {
     this.atEffect = { number: this.effects + calls, act: this.die };
   }

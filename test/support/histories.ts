@@ -86,7 +86,7 @@ async function endMachine(site: Site, n: number): Promise<void> {
 const happenings = {
   write: async (site: Site, { calls }: Happening) => writeGroup(site, calls),
   pass: async () => {},
-  leap: async ({ world }: Site, { n }: Happening) => world.clock.turn(leaps[n % leaps.length]!),
+  leap: async ({ world }: Site, { n }: Happening) => world.leap(leaps[n % leaps.length]!),
   lose: async ({ world }: Site) => void world.queue.lose(),
   delay: async ({ world }: Site, { n }: Happening) => world.queue.delay(10_000 * (1 + (n % 10))),
   double: async ({ world }: Site) => world.queue.double(),

@@ -66,6 +66,7 @@ async function takeIn(
     row: {
       amphora_id: amphora.id,
       load_balancer_id: amphora.load_balancer_id,
+      zone: amphora.cached_zone,
       last_seen: services.clock.now(),
       boot: newest.boot,
       sequence: sequenceOf(newest),

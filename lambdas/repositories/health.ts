@@ -8,7 +8,8 @@ import {
   type Table,
   TransactionCancelled,
 } from '../drivers/table/table.ts';
-import { countingAmphoraKey, healthKey, healthShards, rowOf } from './keys.ts';
+import { readAmphora } from './amphorae.ts';
+import { amphoraKey, countingAmphoraKey, healthKey, healthShards, rowOf } from './keys.ts';
 import { type MemberPage, pageOperation, recordLatePages } from './member-statistics.ts';
 import { passes } from './passes.ts';
 import type { Store } from './store.ts';
@@ -17,6 +18,8 @@ import type { Store } from './store.ts';
 export interface HealthRow {
   amphora_id: string;
   load_balancer_id: string | null;
+  /** Where its machine is, when compute has put it somewhere in particular. */
+  zone?: string | null;
   /** Milliseconds since the epoch, our clock. */
   last_seen: number;
   /** Orders the heartbeats of one agent process, and its processes. */
@@ -96,9 +99,13 @@ async function updateExpected(store: Store, amphoraId: string, set: Partial<Heal
 
 /** A new amphora counts as heard of when it is handed over, so that one that never speaks is noticed too. */
 export async function expectSigns(store: Store, amphoraId: string, loadBalancerId: string | null): Promise<void> {
-  const set = { amphora_id: amphoraId, load_balancer_id: loadBalancerId, last_seen: store.clock.now(), rolled_up: '' };
-  await store.table.transact([
+  const zone = (await readAmphora(store.table, amphoraId))?.cached_zone ?? null;
+  const last_seen = store.clock.now();
+  const set = { amphora_id: amphoraId, load_balancer_id: loadBalancerId, zone, last_seen, rolled_up: '' };
+  // Of one that was given up meanwhile a row would be left that is silent for ever.
+  await passes(store, [
     { kind: 'update', key: healthKey(amphoraId), set },
+    { kind: 'check', key: amphoraKey(amphoraId), when: { exists: true } },
     ...(loadBalancerId === null ? [] : [countsFor(loadBalancerId, amphoraId)]),
   ]);
 }

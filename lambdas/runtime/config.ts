@@ -66,9 +66,9 @@ export const settings = {
   heartbeat_interval_ms: number(10_000, 'time between heartbeats of an amphora'),
   heartbeat_timeout_ms: number(60_000, 'an amphora silent for longer is failed over'),
   health_scan_interval_ms: number(3_000, 'time between looks for silent amphorae'),
-  failover_share_limit: number(0.3, 'above this share of silent amphorae nothing is failed over'),
+  failover_share_limit: number(0.3, 'above this share of silent amphorae in a zone nothing is failed over there'),
   failover_share_floor: number(3, 'up to this many silent amphorae the share does not count'),
-  concurrent_failovers: number(10, 'failovers started at the same time'),
+  concurrent_failovers: number(10, 'failovers under way at the same time before the health manager waits'),
   reconcile_interval_ms: number(30_000, 'time between looks for expired operations, orphans and missing spares'),
   certificate_validity_ms: number(
     31_536_000_000,

@@ -64,7 +64,8 @@ const ComputeDelete: Task<{ amphora_id: string; load_balancer_id?: string | null
   if (row === undefined) return;
   await setAmphora(services, amphora_id, { status: 'PENDING_DELETE' });
   if (row.compute_id !== null) await services.compute.delete(row.compute_id);
-  await eraseAmphora(services, amphora_id, load_balancer_id);
+  // One that is given up may have carried traffic already.
+  await eraseAmphora(services, amphora_id, load_balancer_id ?? row.load_balancer_id);
 };
 
 export const computeTasks = { ComputeCreate, ComputeWait, ComputeDelete };

@@ -14,7 +14,9 @@ export const paperAuthority: CertificateAuthority = {
   advance: async () => undefined,
 };
 
-const records = new Set(['insert', 'end', 'saveCheckpoint', 'markTold']);
+const records = new Set(['insert', 'saveCheckpoint']);
+/** Last words, which nobody waits for. */
+const endings = new Set(['end', 'markTold']);
 
 /** A store in which a dead process writes nothing more. */
 export function mortal(life: { isDead: boolean }, store: ExecutionStore): ExecutionStore {
@@ -23,6 +25,7 @@ export function mortal(life: { isDead: boolean }, store: ExecutionStore): Execut
       const value = Reflect.get(of, method);
       if (typeof value !== 'function') return value;
       return (...args: unknown[]) => {
+        if (endings.has(method) && life.isDead) return undefined;
         if (records.has(method) && life.isDead) throw new FlowHalted('the process is dead');
         return value.apply(of, args);
       };

@@ -35,6 +35,8 @@ function subject({ resource, resource_id, detail, load_balancer_id }: OctaviaEve
     : `${noun} ${own} of ${name || load_balancer_id.slice(0, 8)}`;
 }
 
+const place = ({ detail }: OctaviaEvent): string => (detail['zone'] ? ` of zone ${detail['zone']}` : '');
+
 function sentence(event: OctaviaEvent, tookMs: number | undefined): string {
   const { from, to, reason } = event.detail as { from?: string | null; to?: string; reason?: string };
   const because = reason ? `: ${reason}` : '';
@@ -45,9 +47,9 @@ function sentence(event: OctaviaEvent, tookMs: number | undefined): string {
     case 'operating_status_changed':
       return `${subject(event)} ${from} -> ${to}`;
     case 'storm_guard_engaged':
-      return `storm guard: ${event.detail['silent']} of ${event.detail['amphorae']} amphorae are silent; nothing is failed over`;
+      return `storm guard: ${event.detail['silent']} of ${event.detail['amphorae']} amphorae${place(event)} are silent; nothing is failed over`;
     case 'storm_guard_released':
-      return 'storm guard released';
+      return `storm guard${place(event)} released`;
     default:
       return `${subject(event)} ${event.type.replaceAll('_', ' ')}${because}`;
   }

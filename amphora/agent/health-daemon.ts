@@ -7,7 +7,7 @@ import type { LoadBalancer } from './load-balancer.ts';
 import { log, textOf } from './log.ts';
 import type { Logs } from './logs/logs.ts';
 import { documentsIn, lvsListeners } from './lvs/documents.ts';
-import { PeerProbe } from './peer-probe.ts';
+import type { PeerProbe } from './peer-probe.ts';
 import { newsIn, openConnections, readStates } from './statistics.ts';
 import { type Accounts, accountsIn } from './traffic-ledger.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
@@ -46,6 +46,7 @@ export class HealthDaemon {
   #news = '';
   #configured: Configured = configuredBy('');
   #watching: Promise<void> | null = null;
+  #deleting: Promise<void> | null = null;
   #sending: Promise<void> | null = null;
   #soon: NodeJS.Timeout | null = null;
   #hasFailed = false;
@@ -56,22 +57,22 @@ export class HealthDaemon {
     traffic: TrafficMeter,
     queue: HeartbeatQueue,
     logs: Logs | null,
+    probe: PeerProbe,
   ) {
     this.#settings = settings;
     this.#logs = logs;
     this.#loadBalancer = loadBalancer;
     this.#traffic = traffic;
     this.#queue = queue;
-    const text = () => loadBalancer.store.current?.text ?? '';
-    this.#probe = new PeerProbe(settings, text, () => this.reportSoon());
+    this.#probe = probe;
   }
 
   start(): void {
     const { heartbeat_interval_ms } = this.#settings;
-    this.#probe.start();
+    this.#probe.start(() => this.reportSoon());
     setInterval(() => void this.#watch(), Math.min(heartbeat_interval_ms / 4, longestWatchMs));
+    // None at once: before HAProxy was looked for it would say that no listener is there. Whoever has looked asks for a report.
     setInterval(() => void this.#send(), heartbeat_interval_ms);
-    void this.#send();
   }
 
   /** Something changed: the control plane is told without waiting for the interval. */
@@ -108,7 +109,18 @@ export class HealthDaemon {
     const news = newsIn(this.#states);
     if (news !== this.#news) this.reportSoon();
     this.#news = news;
-    await this.#loadBalancer.deleteDeparted();
+    this.#deleteDeparted();
+  }
+
+  /** It waits for its turn behind whatever is being applied, and no heartbeat waits with it: a silent amphora is replaced. */
+  #deleteDeparted(): void {
+    this.#deleting ??= this.#loadBalancer
+      .deleteDeparted()
+      // Tried again by the next look.
+      .catch(() => {})
+      .finally(() => {
+        this.#deleting = null;
+      });
   }
 
   /** Once per report: it takes a program to read them. */

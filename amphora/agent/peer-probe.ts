@@ -1,8 +1,8 @@
 // The agents of a pair ask each other several times a second: who falls silent is reported long before its heartbeats are missed. It is
 // a suspicion, as the fault may lie between the two; the control plane decides. In Octavia VRRP's advertisements tell.
-import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { type AgentSettings, type Heartbeat, pairLine, peerPath } from '../agent-api.ts';
+import type { Identity } from './identity.ts';
 
 const intervalMs = 300;
 /** Two answers in a row that did not come. */
@@ -19,8 +19,9 @@ interface Peer {
 export class PeerProbe {
   readonly #settings: AgentSettings;
   readonly #text: () => string;
-  readonly #onChange: () => void;
-  readonly #agent: Agent;
+  readonly #identity: Identity;
+  #onChange: () => void = () => {};
+  #agent: Agent | null = null;
   #seenText = '';
   #peer: Peer | null = null;
   #isAsking = false;
@@ -29,20 +30,21 @@ export class PeerProbe {
   #lastReport = 0;
 
   /** @param text the configuration in force, which names the other amphora */
-  constructor(settings: AgentSettings, text: () => string, onChange: () => void) {
+  constructor(settings: AgentSettings, identity: Identity, text: () => string) {
     this.#settings = settings;
     this.#text = text;
-    this.#onChange = onChange;
-    this.#agent = new Agent({
-      keepAlive: true,
-      maxSockets: 1,
-      cert: readFileSync(settings.server_certificate_file),
-      key: readFileSync(settings.server_private_key_file),
-      ca: readFileSync(settings.ca_certificate_file),
-    });
+    this.#identity = identity;
   }
 
-  start(): void {
+  /** Made anew after a failure: the certificate may have been rotated. */
+  #connections(): Agent {
+    this.#agent ??= new Agent({ keepAlive: true, maxSockets: 1, ...this.#identity.tls });
+    return this.#agent;
+  }
+
+  /** @param onChange called when there is something to report */
+  start(onChange: () => void): void {
+    this.#onChange = onChange;
     setInterval(() => this.#look(), intervalMs);
   }
 
@@ -95,7 +97,7 @@ export class PeerProbe {
       port: this.#settings.bind_port,
       path: peerPath,
       servername: peer.amphora_id,
-      agent: this.#agent,
+      agent: this.#connections(),
       signal: AbortSignal.timeout(2 * intervalMs),
     });
     asking.on('response', (answer) => {
@@ -103,7 +105,10 @@ export class PeerProbe {
       answer.resume();
     });
     // That nothing comes is judged by the time.
-    asking.on('error', () => {});
+    asking.on('error', () => {
+      this.#agent?.destroy();
+      this.#agent = null;
+    });
     asking.on('close', () => {
       this.#isAsking = false;
     });

@@ -1,6 +1,8 @@
 // Beyond Octavia: why a load balancer is PENDING or in ERROR, in sentences and in fields.
 import { notFound } from '../domain/errors.ts';
 import { explanationOf } from '../domain/explanation.ts';
+import { readAmphorae } from '../repositories/amphorae.ts';
+import { readStormGuards } from '../repositories/storm-guard.ts';
 import { readTree } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { withFields } from './http/lists.ts';
@@ -14,7 +16,11 @@ async function explain(request: ApiRequest): Promise<ApiResponse> {
   const { project_id } = tree.loadBalancer;
   request.authorize(project_id);
   const isAdmin = policiesOf(config)('load-balancer:admin', request.caller!, { project_id });
+  const guards = await readStormGuards(table);
+  const amphorae = guards.size === 0 ? [] : await readAmphorae(table, tree.loadBalancer.amphora_ids);
+  const zones = new Set(amphorae.map(({ cached_zone }) => cached_zone ?? ''));
   const context = {
+    heldBack: [...zones].flatMap((zone) => guards.get(zone) ?? []).filter(({ is_engaged }) => is_engaged),
     now: clock.now(),
     attemptsAllowed: config.operation_attempts,
     isStrict: config.conflict_policy === 'strict',

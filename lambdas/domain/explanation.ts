@@ -13,6 +13,16 @@ export interface ExplanationContext {
   isStrict: boolean;
   /** Amphorae and executions are the operator's business. */
   isAdmin: boolean;
+  /** Zones of its amphorae where nothing is failed over at the moment. */
+  heldBack: HeldBack[];
+}
+
+/** The storm guard of a zone, '' for none in particular: so many of its amphorae were silent at once. */
+interface HeldBack {
+  zone: string;
+  since: number;
+  silent: number;
+  amphorae: number;
 }
 
 /** Of thousands of members, the first ones tell the story. */
@@ -109,6 +119,12 @@ function pauseSentences({ failover_pause }: LoadBalancerRow, { now }: Explanatio
   return [`The last failover failed; the next one is not tried before ${timestamp(failover_pause.until)}.`];
 }
 
+const heldBackSentences = ({ heldBack }: ExplanationContext): string[] =>
+  heldBack.map(({ zone, since, silent, amphorae }) => {
+    const place = zone === '' ? '' : ` of zone ${zone}`;
+    return `No silent amphora is failed over since ${timestamp(since)}: ${silent} of ${amphorae}${place} fell silent at once.`;
+  });
+
 export function explanationOf(tree: Tree, context: ExplanationContext) {
   const row = tree.loadBalancer;
   const children = childrenOf(tree).map(childOf);
@@ -119,6 +135,7 @@ export function explanationOf(tree: Tree, context: ExplanationContext) {
     ...statusSentences(row),
     ...workSentences(row, context),
     ...pauseSentences(row, context),
+    ...heldBackSentences(context),
     ...(pending.length > 0 ? [`${counted(pending.length, 'resource')} below it not in force yet.`] : []),
     ...refused
       .slice(0, namedAtMost)

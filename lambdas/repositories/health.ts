@@ -4,13 +4,15 @@ import type { Suspicion } from '../domain/suspicion.ts';
 import {
   type Condition,
   type Item,
+  limits,
   type Operation,
   queryAll,
   type Table,
   TransactionCancelled,
 } from '../drivers/table/table.ts';
-import { countingAmphoraKey, healthKey, healthShards, rowOf } from './keys.ts';
-import { type MemberPage, pageOperation } from './member-statistics.ts';
+import { readAmphora } from './amphorae.ts';
+import { amphoraKey, countingAmphoraKey, healthKey, healthShards, rowOf } from './keys.ts';
+import { type MemberPage, pageOperation, recordLatePages } from './member-statistics.ts';
 import { passes } from './passes.ts';
 import type { Store } from './store.ts';
 
@@ -18,6 +20,8 @@ import type { Store } from './store.ts';
 export interface HealthRow {
   amphora_id: string;
   load_balancer_id: string | null;
+  /** Where its machine is, when compute has put it somewhere in particular. */
+  zone?: string | null;
   /** Milliseconds since the epoch, our clock. */
   last_seen: number;
   /** Orders the heartbeats of one agent process, and its processes. */
@@ -41,6 +45,9 @@ export interface Sign {
   pages?: MemberPage[];
 }
 
+/** Beside the sign itself. */
+const pagesPerSign = limits.operationsPerTransaction - 1;
+
 export async function readHealth(table: Table, amphoraIds: string[]): Promise<Map<string, HealthRow>> {
   if (amphoraIds.length === 0) return new Map();
   const items = await table.batchGet(amphoraIds.map(healthKey));
@@ -60,16 +67,19 @@ export async function readAllHealth(table: Table): Promise<HealthRow[]> {
 export async function recordSign(store: Store, { row, counted, pages = [] }: Sign): Promise<boolean> {
   const { amphora_id, load_balancer_id } = row;
   const set = { ...row, ...counted };
+  // Heartbeats that waited have more pages together than a transaction; cut off after it, they come again as late ones.
+  const [together, later] = [pages.slice(-pagesPerSign), pages.slice(0, -pagesPerSign)];
   const ofMembers =
-    load_balancer_id === null ? [] : pages.map((page) => pageOperation(load_balancer_id, amphora_id, page));
+    load_balancer_id === null ? [] : together.map((page) => pageOperation(load_balancer_id, amphora_id, page));
   const sign = (when: Condition): Operation[] => [
     { kind: 'update', key: healthKey(amphora_id), set, when: { exists: true, ...when } },
     ...ofMembers,
   ];
-  return (
+  const isTaken =
     (await passes(store, sign({ below: { sequence: row.sequence } }))) ||
-    (await passes(store, sign({ missing: ['sequence'] })))
-  );
+    (await passes(store, sign({ missing: ['sequence'] })));
+  if (isTaken && load_balancer_id !== null) await recordLatePages(store, load_balancer_id, amphora_id, later);
+  return isTaken;
 }
 
 /** Notes that an amphora spoke, and nothing of what it said. */
@@ -93,9 +103,13 @@ async function updateExpected(store: Store, amphoraId: string, set: Partial<Heal
 
 /** A new amphora counts as heard of when it is handed over, so that one that never speaks is noticed too. */
 export async function expectSigns(store: Store, amphoraId: string, loadBalancerId: string | null): Promise<void> {
-  const set = { amphora_id: amphoraId, load_balancer_id: loadBalancerId, last_seen: store.clock.now(), rolled_up: '' };
-  await store.table.transact([
+  const zone = (await readAmphora(store.table, amphoraId))?.cached_zone ?? null;
+  const last_seen = store.clock.now();
+  const set = { amphora_id: amphoraId, load_balancer_id: loadBalancerId, zone, last_seen, rolled_up: '' };
+  // Of one that was given up meanwhile a row would be left that is silent for ever.
+  await passes(store, [
     { kind: 'update', key: healthKey(amphoraId), set },
+    { kind: 'check', key: amphoraKey(amphoraId), when: { exists: true } },
     ...(loadBalancerId === null ? [] : [countsFor(loadBalancerId, amphoraId)]),
   ]);
 }

@@ -21,11 +21,13 @@ export async function takeLease(
   const change = await changeLoadBalancer(store, loadBalancerId, (row) => {
     held = undefined;
     if (!isWanted(row)) return undefined;
-    if (row.lease?.execution === lease.execution) {
+    const isOver = row.lease === null || row.lease.until <= store.clock.now();
+    // A start that was put off for longer than the lease lasts has to take it again: anybody may by now.
+    if (row.lease?.execution === lease.execution && !isOver) {
       held = row;
       return undefined;
     }
-    if (row.lease !== null && row.lease.until > store.clock.now()) {
+    if (row.lease !== null && !isOver) {
       throw new NotReady(
         'LoadBalancerBusy',
         `${row.lease.flow} ${row.lease.execution} works on load balancer ${row.id}`,

@@ -106,6 +106,12 @@ export async function readExpired(table: Table, now: number): Promise<LoadBalanc
   return items.map((item) => rowOf<LoadBalancerRow>(item));
 }
 
+/** Load balancers that wait for something, as the index has them: that is behind by moments. */
+export async function readPending(table: Table): Promise<LoadBalancerRow[]> {
+  const items = await queryAll(table, { index: 'pending', pk: 'PENDING' });
+  return items.map((item) => rowOf<LoadBalancerRow>(item));
+}
+
 /** The row of any kind of resource by its id alone, strongly consistent. */
 export async function readRow(table: Table, kind: ResourceKind, id: string): Promise<object | undefined> {
   if (!isPossibleId(id)) return undefined;

@@ -26,11 +26,15 @@ const PlugVip: Task<OfAmphora> = async (services, input) => {
   const { loadBalancer, amphora } = await both(services, input);
   const machine = { id: amphora.id, compute_id: amphora.compute_id ?? '', lb_network_ip: amphora.lb_network_ip ?? '' };
   const plugged = await services.network.plugVip(loadBalancer.id, loadBalancer, machine);
-  await setAmphora(services, amphora.id, {
+  const isThere = await setAmphora(services, amphora.id, {
     ...plugged,
     ha_ip: loadBalancer.vip_address,
     ha_port_id: loadBalancer.vip_port_id,
   });
+  if (isThere) return;
+  // It was given up meanwhile, and whoever did so saw no interface yet.
+  await services.network.unplugVip(loadBalancer.id, loadBalancer, amphora.id);
+  throw new Superseded(`amphora ${amphora.id} is gone`);
 };
 
 /**

@@ -18,6 +18,8 @@ const maxReceiveCount = 5;
 export class FlowQueue implements QueueDriver {
   readonly #clock: { now(): number };
   readonly #seen = new Map<string, number>();
+  /** Groups of which a message is being handled: no other is handed over meanwhile. */
+  readonly #busy = new Set<string>();
   #waiting: Waiting[] = [];
 
   constructor(clock: { now(): number }) {
@@ -37,6 +39,21 @@ export class FlowQueue implements QueueDriver {
     return this.#waiting.splice(0).length;
   }
 
+  /** All that waits comes later, as when nobody took it. */
+  delay(ms: number): void {
+    for (const one of this.#waiting) one.due += ms;
+  }
+
+  /** All that waits comes once more, after all the others. */
+  double(): void {
+    this.#waiting.push(...this.#waiting.map((one) => ({ ...one })));
+  }
+
+  /** The last one comes first. */
+  reverse(): void {
+    this.#waiting.reverse();
+  }
+
   hasDue(): boolean {
     return this.#waiting.some(({ due }) => due <= this.#clock.now());
   }
@@ -47,12 +64,17 @@ export class FlowQueue implements QueueDriver {
 
   /** Hands over what is due: groups side by side, each in order. */
   async deliver(handlers: Partial<Record<QueueName, SqsHandler>>): Promise<void> {
-    const due = this.#waiting.filter((one) => one.due <= this.#clock.now());
+    const groupOf = ({ queue, message }: Waiting) => `${queue}/${message.group}`;
+    const due = this.#waiting.filter((one) => one.due <= this.#clock.now() && !this.#busy.has(groupOf(one)));
     this.#waiting = this.#waiting.filter((one) => !due.includes(one));
-    const groups = Map.groupBy(due, ({ queue, message }) => `${queue}/${message.group}`);
     await Promise.all(
-      [...groups.values()].map(async (group) => {
-        for (const one of group) await this.#hand(one, handlers[one.queue]);
+      [...Map.groupBy(due, groupOf)].map(async ([name, group]) => {
+        this.#busy.add(name);
+        try {
+          for (const one of group) await this.#hand(one, handlers[one.queue]);
+        } finally {
+          this.#busy.delete(name);
+        }
       }),
     );
   }

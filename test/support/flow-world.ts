@@ -56,6 +56,9 @@ const effects = new Set(
     'network.releaseVip',
     'amphora.pushConfiguration',
     'amphora.postVipPlug',
+    'amphora.putAuthorities',
+    'amphora.putCertificate',
+    'amphora.putHeartbeatKey',
   ]),
 );
 const quiet = new Set(['table', 'queue', 'flows']);
@@ -76,15 +79,17 @@ export class FlowWorld extends FlowClient {
   effects = 0;
   /** What happens when the process is about to make the call of that number. */
   atEffect: { number: number; act(): unknown } | undefined;
+  /** What every call waits for first; so that others come in between. */
+  pace: () => Promise<unknown> = async () => {};
   readonly #directory = mkdtempSync(join(tmpdir(), 'flow-world-'));
   readonly #config: Config;
   #life: Life;
   #lives = 0;
 
-  constructor(config: Partial<Config> = {}) {
+  constructor(config: Partial<Config> = {}, outside: Partial<TestServices> = {}) {
     super();
     this.#config = { ...defaultConfig, ...config };
-    this.outside = testServices({ authority: paperAuthority });
+    this.outside = testServices({ authority: paperAuthority, ...outside });
     this.queue = new FlowQueue(this.outside.clock);
     this.#life = this.#born();
   }
@@ -167,6 +172,7 @@ export class FlowWorld extends FlowClient {
       if (life.isDead) throw new FlowHalted('the process is dead');
     };
     alive();
+    await this.pace();
     await this.#strike(at, 'before');
     alive();
     const answer = await run();
@@ -242,6 +248,20 @@ export class FlowWorld extends FlowClient {
       if (this.#life.isDead || this.queue.hasDue()) continue;
       if (this.#life.store.running().length === 0) return;
     }
+  }
+
+  /** Goes on for so many ticks, whatever hangs; a dead process is replaced first. */
+  async advance(ticks: number): Promise<void> {
+    if (this.#life.isDead) await this.restart();
+    for (let count = 0; count < ticks; count++) {
+      void this.deliver();
+      await tick();
+    }
+  }
+
+  /** Executions that run, with their inputs, youngest last. */
+  running() {
+    return this.#life.store.running();
   }
 
   async deliver(): Promise<void> {

@@ -1,0 +1,78 @@
+// Histories that once ended badly, made as small as they go.
+import { expect, it } from 'vitest';
+import { unsoundness } from '../support/flow-soundness.ts';
+import { FlowWorld } from '../support/flow-world.ts';
+import { type Happening, tell } from '../support/histories.ts';
+
+const happening = (what: Happening['what'], n: number, ticks: number, calls = [0]): Happening => ({
+  what,
+  n,
+  calls,
+  ticks,
+});
+
+const found: Record<string, Parameters<typeof tell>[0]> = {
+  'an operation whose start was put off for an hour keeps others off its load balancer': {
+    ...{ isPair: false, hasSpare: false, seed: 555442865 },
+    happenings: [
+      happening('break', 50, 12),
+      happening('leap', 116, 11),
+      happening('leap', 23, 12),
+      happening('write', 15, 9, [439]),
+    ],
+  },
+  'an amphora that is given up while its first sign is awaited leaves no health behind': {
+    ...{ isPair: true, hasSpare: false, seed: 137688586 },
+    happenings: [
+      happening('silence', 115, 12),
+      happening('break', 84, 3),
+      happening('pass', 0, 10),
+      happening('silence', 6, 11),
+      happening('write', 87, 1, [1302, 737, 352]),
+      happening('write', 107, 11, [640]),
+      happening('speak', 93, 8),
+      happening('break', 79, 8),
+      happening('beat', 86, 4),
+      happening('scan', 90, 9),
+      happening('die', 93, 10),
+      happening('leap', 116, 11),
+      happening('beat', 66, 8),
+      happening('hold', 69, 10),
+      happening('housekeeping', 2, 6),
+      happening('abort', 18, 6),
+      happening('housekeeping', 117, 11),
+    ],
+  },
+  'what an amphora has counted stays when the creation it was made for fails in the end': {
+    ...{ isPair: false, hasSpare: false, seed: 1083866565 },
+    happenings: [
+      happening('write', 72, 7, [1181]),
+      happening('scan', 63, 1),
+      happening('lose', 41, 8),
+      happening('carry', 113, 1),
+      happening('break', 99, 7),
+      happening('beat', 83, 5),
+      happening('write', 112, 8, [1904]),
+      happening('die', 29, 9),
+      happening('pass', 56, 9),
+      happening('write', 48, 12, [1986]),
+    ],
+  },
+};
+
+it.each(Object.entries(found))('%s', async (_name, history) => expect(await tell(history)).toEqual([]));
+
+it('an interface that is plugged for an amphora which was swept meanwhile is taken away again', async () => {
+  const world = new FlowWorld();
+  const held = world.hold('network.plugVip');
+  await world.create();
+  await held.reached();
+  await world.abortFlows();
+  await world.runOut();
+  await world.age();
+  held.letGo();
+  await world.runOut();
+  await world.advance(5);
+  expect(await unsoundness(world)).toEqual([]);
+  await world.close();
+});

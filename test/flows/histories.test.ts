@@ -1,0 +1,34 @@
+// Random histories: writes of clients beside failures, deaths, lost and late messages, silent amphorae and leaps of the clock. HISTORIES
+// says how many; nightly it is 10,000.
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { type History, histories, tell } from '../support/histories.ts';
+
+const seed = process.env['HISTORIES_SEED'];
+const replay = seed === undefined ? {} : { seed: Number(seed), path: process.env['HISTORIES_PATH'] ?? '' };
+const numRuns = Number(process.env['HISTORIES'] ?? 300);
+
+/** @returns how to see the same again, with what failed; empty when nothing did */
+function reportOf(details: fc.RunDetails<[History]>): string {
+  if (!details.failed) return '';
+  const again = `HISTORIES_SEED=${details.seed} HISTORIES_PATH='${details.counterexamplePath}'`;
+  const { errorInstance } = details;
+  return [
+    `to replay: ${again} npm test -- test/flows/histories.test.ts`,
+    `history ${details.numRuns} of seed ${details.seed}, shrunk ${details.numShrinks} times:`,
+    JSON.stringify((details.counterexample as [History])[0]),
+    errorInstance instanceof Error ? errorInstance.message : String(errorInstance),
+  ].join('\n');
+}
+
+it('every history ends with what was accepted in force, nothing left behind and nothing counted twice', async () => {
+  const property = fc.asyncProperty(histories, async (history) => {
+    const wrong = await tell(history);
+    if (wrong.length > 0) throw new Error(wrong.join('\n'));
+  });
+  const since = performance.now();
+  const details = await fc.check(property, { numRuns, endOnFailure: seed !== undefined, ...replay });
+  const seconds = (performance.now() - since) / 1_000;
+  console.log(`histories: ${details.numRuns} of seed ${details.seed} in ${seconds.toFixed(1)} s`);
+  expect(reportOf(details)).toBe('');
+}, 7_200_000);

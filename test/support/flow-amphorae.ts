@@ -1,0 +1,89 @@
+// Amphorae of the flow tests' world as the health manager hears them: they count traffic, speak, and fall silent when told to.
+import { createHmac } from 'node:crypto';
+import type { SQSEvent } from 'aws-lambda';
+import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
+import type { AmphoraRow } from '../../lambdas/domain/amphora.ts';
+import { heartbeatPurpose } from '../../lambdas/domain/heartbeat.ts';
+import { heartbeatsHandler } from '../../lambdas/health-manager/heartbeats.ts';
+import { readAllAmphorae } from '../../lambdas/repositories/amphorae.ts';
+import { readTree } from '../../lambdas/repositories/trees.ts';
+import type { FlowWorld } from './flow-world.ts';
+
+interface Life {
+  seq: number;
+  /** Connections it has carried. */
+  connections: number;
+}
+
+export class FlowAmphorae {
+  readonly silent = new Set<string>();
+  /** false: heartbeats say nothing of listeners, which is all that silence is about. */
+  readonly isCounting: boolean;
+  readonly #world: FlowWorld;
+  readonly #lives = new Map<string, Life>();
+
+  constructor(world: FlowWorld, { isCounting = true } = {}) {
+    this.#world = world;
+    this.isCounting = isCounting;
+  }
+
+  /** What compute runs, whether anybody hears of it or not. */
+  async all(): Promise<AmphoraRow[]> {
+    const rows = await readAllAmphorae(this.#world.outside.table);
+    return rows.filter(({ status }) => status === 'ALLOCATED' || status === 'READY');
+  }
+
+  /** Traffic goes through an amphora, which counts it until it is gone. */
+  carry(amphoraId: string, connections: number): void {
+    this.#lifeOf(amphoraId).connections += connections;
+  }
+
+  #lifeOf(amphoraId: string): Life {
+    const life = this.#lives.get(amphoraId) ?? { seq: 0, connections: 0 };
+    this.#lives.set(amphoraId, life);
+    return life;
+  }
+
+  /** The next heartbeats of those that are not silent. */
+  async beats(): Promise<SignedHeartbeat[]> {
+    const speaking = (await this.all()).filter(({ id }) => !this.silent.has(id));
+    return Promise.all(speaking.map((row) => this.#beat(row)));
+  }
+
+  async #beat(row: AmphoraRow): Promise<SignedHeartbeat> {
+    const { clock, outside } = this.#world;
+    const life = this.#lifeOf(row.id);
+    const held = await outside.amphora.getInfo({ id: row.id, lb_network_ip: row.lb_network_ip ?? '' });
+    const said: Heartbeat = {
+      id: row.id,
+      seq: life.seq++,
+      ver: 3,
+      sent_at: clock.now(),
+      boot: row.id,
+      load_balancer_id: row.load_balancer_id,
+      generation: held.generation,
+      digest: held.digest,
+      pools: {},
+      listeners: this.isCounting ? await this.#listeners(row, life) : {},
+    };
+    const payload = JSON.stringify(said);
+    const key = outside.sealer.open(row.heartbeat_key, heartbeatPurpose(row.id));
+    return { amphora_id: row.id, payload, hmac: createHmac('sha256', key).update(payload).digest('hex') };
+  }
+
+  async #listeners({ load_balancer_id }: AmphoraRow, { connections }: Life): Promise<Heartbeat['listeners']> {
+    const tree = load_balancer_id === null ? undefined : await readTree(this.#world.outside.table, load_balancer_id);
+    const stats = { tx: 2 * connections, rx: connections, totconns: connections, ereq: 0, conns: 0 };
+    return Object.fromEntries((tree?.listeners ?? []).map(({ id }) => [id, { status: 'OPEN' as const, stats }]));
+  }
+
+  /** @returns those that go back to their queue */
+  async deliver(signed: SignedHeartbeat[]): Promise<SignedHeartbeat[]> {
+    if (signed.length === 0) return [];
+    const Records = signed.map((one, index) => ({ messageId: String(index), body: JSON.stringify(one) }));
+    const answer = await heartbeatsHandler(this.#world.services)({ Records } as unknown as SQSEvent);
+    return answer.batchItemFailures.map(({ itemIdentifier }) => signed[Number(itemIdentifier)]!);
+  }
+
+  speak = async (): Promise<void> => void (await this.deliver(await this.beats()));
+}

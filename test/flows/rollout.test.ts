@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { requestFailover } from '../../lambdas/controller/failover.ts';
 import { rollOut } from '../../lambdas/housekeeping/rollout.ts';
-import { setStormGuard } from '../../lambdas/repositories/storm-guard.ts';
+import { readStormGuards, setStormGuard } from '../../lambdas/repositories/storm-guard.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
 import { RolloutWorld } from '../support/rollout-world.ts';
 
@@ -112,11 +112,13 @@ describe('a roll-out', () => {
 
   it('begins nothing while the storm guard holds failovers back', async () => {
     world = await RolloutWorld.begin(2);
-    await setStormGuard(world.services, true);
+    const storm = { zone: '', silent: 2, amphorae: 2 };
+    await setStormGuard(world.services, undefined, { ...storm, is_engaged: true });
     const id = await world.startRollout();
     for (let rounds = 0; rounds < 5; rounds++) await world.round();
     expect(await world.rollout(id)).toMatchObject({ status: 'RUNNING', load_balancers: { replacing: 0, done: 0 } });
-    await setStormGuard(world.services, false);
+    const [engaged] = (await readStormGuards(world.services.table)).values();
+    await setStormGuard(world.services, engaged, { ...storm, is_engaged: false });
     expect(await world.rounds(id)).toMatchObject({ status: 'COMPLETED' });
   });
 

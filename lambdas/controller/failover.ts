@@ -1,7 +1,7 @@
 // Asks for an amphora to be replaced: by the health manager, news of its machine, or an administrator.
 import type { AmphoraRow } from '../domain/amphora.ts';
 import type { LoadBalancerRow, PendingOperation } from '../domain/load-balancer.ts';
-import { readAmphora, setAmphora } from '../repositories/amphorae.ts';
+import { readAmphora, readAmphorae, setAmphora } from '../repositories/amphorae.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
 import type { Services } from '../runtime/services.ts';
 import { announceTransitions } from './announce.ts';
@@ -38,6 +38,12 @@ export async function markLost(services: Services, { operation, amphora_ids }: L
 export async function markFound(services: Services, { id, status, load_balancer_id }: AmphoraRow): Promise<void> {
   if (status !== 'ERROR' || load_balancer_id === null) return;
   await setAmphora(services, id, { status: 'ALLOCATED' }, { equals: { status: 'ERROR' } });
+}
+
+/** After a failover that failed: all that a load balancer has took its configuration. Before it is committed, which forgets the failure. */
+export async function markAllFound(services: Services, { failed, amphora_ids }: LoadBalancerRow): Promise<void> {
+  if (failed !== 'failover') return;
+  for (const amphora of await readAmphorae(services.table, amphora_ids)) await markFound(services, amphora);
 }
 
 /**

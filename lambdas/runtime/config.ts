@@ -47,6 +47,7 @@ export const settings = {
     'what a write to a busy load balancer meets: a place in the queue, or 409',
   ),
   topology: choice('SINGLE', ['SINGLE', 'ACTIVE_STANDBY'], 'amphorae of a load balancer whose flavor does not say'),
+  compute_zones: word('', 'zones over which the amphorae of a pair are spread, separated by commas'),
   spare_amphorae: number(0, 'spare amphorae kept ready for load balancers that ask for no particular machine'),
   spare_pools: word(
     '',

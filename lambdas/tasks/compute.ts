@@ -1,5 +1,6 @@
 // Tasks that make and end machines, and what they are born with: Octavia's compute and certificate tasks.
 import { bornAmphora } from '../controller/amphora-birth.ts';
+import { placed } from '../controller/placement.ts';
 import { machineWish, wishOf } from '../domain/amphora.ts';
 import { NotReady } from '../domain/errors.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
@@ -28,7 +29,7 @@ const ComputeCreate: Task<{
     ca_certificate: issued.ca_certificate,
     heartbeat_key: services.sealer.open(row.heartbeat_key, heartbeatPurpose(amphora_id)),
     // What a spare is to be says its row, which whoever wanted it has put.
-    ...(owner === undefined ? wishOf(row) : machineWish(owner)),
+    ...(owner === undefined ? wishOf(row) : { ...machineWish(owner), ...(await placed(services, owner, role)) }),
   });
   await setAmphora(services, amphora_id, { compute_id: machine.compute_id });
   return { compute_id: machine.compute_id };

@@ -1,6 +1,7 @@
 // Tasks that only remember: Octavia's database and lifecycle tasks.
 import { announce, announceTransitions } from '../controller/announce.ts';
-import { markLost } from '../controller/failover.ts';
+import { markAllFound, markLost } from '../controller/failover.ts';
+import { zonesBeside } from '../controller/placement.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import { type AmphoraRow, isSpareFor, machineWish, rolesOf } from '../domain/amphora.ts';
 import { Superseded } from '../domain/errors.ts';
@@ -95,7 +96,10 @@ const ClaimSpare: Task<OfOperation & { role: AmphoraRole }> = async (services, i
   const fitting = (await readSpares(services.table)).filter(
     (spare) => isSpareFor(spare, machineWish(row)) && (image_id === undefined || spare.image_id === image_id),
   );
-  for (const spare of fitting) {
+  // Apart from the one that stays, if there is a choice.
+  const beside = await zonesBeside(services, row, input.role);
+  const isBeside = (spare: AmphoraRow) => Number(beside.has(spare.cached_zone ?? ''));
+  for (const spare of fitting.toSorted((a, b) => isBeside(a) - isBeside(b))) {
     const claimed: Candidate = { ...candidate, amphora_id: spare.id, is_spare: true };
     if (await claim(services, input, claimed)) return claimed;
   }
@@ -175,6 +179,7 @@ async function isDoneBefore(
 const ActivateLoadBalancer: Task<OfOperation & { pushed: Pushed }> = async (services, input) => {
   if (await isDoneBefore(services, input)) return;
   const row = await owned(services, input);
+  await markAllFound(services, row);
   await changeLoadBalancer(services, row.id, (now) => {
     const { amphora_ids, candidates } = held(now, input);
     if (candidates.length === 0) return undefined;

@@ -4,6 +4,7 @@
 import { addressesOf } from '../controller/addresses.ts';
 import { announceTransitions } from '../controller/announce.ts';
 import { applyConfiguration } from '../controller/apply-configuration.ts';
+import { markAllFound } from '../controller/failover.ts';
 import { type ApplyMessage, requestOperation } from '../controller/requests.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import { StaleConfiguration } from '../drivers/amphora/amphora-driver.ts';
@@ -40,6 +41,7 @@ async function applyNewest(services: Services, loadBalancerId: string, wanted: W
   if (targets.length === 0) return requestOperation(services, row);
   const applied = await applyUnlessOvertaken(services, row.id, targets);
   if (applied === undefined) return;
+  if (targets === row.amphora_ids) await markAllFound(services, row);
   const { transitions } = await commitApplied(services, applied.tree, applied, {
     operation_timeout_ms: services.config.operation_timeout_ms,
   });

@@ -23,6 +23,7 @@ export interface Machine {
   amphora_id: string;
   lb_network_ip: string;
   zone: string | null;
+  server_group?: string | null;
   /** What it was made of; none of machines from before images had a name. */
   image_id?: string;
 }

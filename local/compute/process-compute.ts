@@ -182,6 +182,7 @@ export class ProcessComputeDriver implements ComputeDriver {
       amphora_id: boot.amphora_id,
       lb_network_ip,
       zone: boot.availability_zone,
+      server_group: boot.server_group ?? null,
       image_id: this.#image,
     };
     directory.fill(boot, machine, this.#settings(directory, machine, boot.heartbeat_key));
@@ -212,6 +213,7 @@ export class ProcessComputeDriver implements ComputeDriver {
       state,
       lb_network_ip: state === 'RUNNING' ? machine!.lb_network_ip : null,
       zone: machine?.zone ?? null,
+      server_group: machine?.server_group ?? null,
       image_id: machine?.image_id ?? null,
     };
   }

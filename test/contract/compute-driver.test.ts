@@ -48,6 +48,15 @@ describe.each(Object.entries(implementations))('compute driver: %s', (_name, mak
     expect(await compute.list()).toHaveLength(1);
   });
 
+  it('remembers which machines are wished apart', async () => {
+    const server_group = randomUUID();
+    const pair = [await bootOf(), await bootOf()].map((boot) => ({ ...boot, server_group }));
+    for (const boot of pair) await running(compute, await compute.build(boot));
+    expect((await compute.list()).map((one) => one.server_group)).toEqual([server_group, server_group]);
+    const alone = await compute.build(await bootOf());
+    expect((await running(compute, alone)).server_group).toBeNull();
+  });
+
   it('makes machines of the image it names beforehand', async () => {
     const boot = await bootOf();
     const image = await compute.currentImage(boot);

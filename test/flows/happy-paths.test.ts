@@ -154,3 +154,18 @@ describe('a pair', () => {
     expect(await world.outside.network.vipOwner(id, await world.loadBalancer(id))).toBe(after.get('MASTER'));
   });
 });
+
+it('makes the amphorae of a pair in one server group and in different zones, and so those that replace them', async () => {
+  world = new FlowWorld({ topology: 'ACTIVE_STANDBY', compute_zones: 'one, two' });
+  const id = await world.createActive();
+  const zonesOf = async () => {
+    const { amphora_ids } = await world.loadBalancer(id);
+    const machines = (await world.outside.compute.list()).filter((one) => amphora_ids.includes(one.amphora_id));
+    expect(machines.map((one) => one.server_group)).toEqual([id, id]);
+    return machines.map((one) => one.zone).toSorted();
+  };
+  expect(await zonesOf()).toEqual(['one', 'two']);
+  expect(await world.failover(id)).toBe(202);
+  await world.settle();
+  expect(await zonesOf()).toEqual(['one', 'two']);
+});

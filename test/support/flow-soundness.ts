@@ -75,7 +75,9 @@ async function ofMachines(world: FlowWorld, loadBalancers: LoadBalancerRow[]): P
       continue;
     }
     const isSpare = status === 'READY' && load_balancer_id === null && owner === undefined;
-    const isOwned = owner !== undefined && owner.id === load_balancer_id && status === 'ALLOCATED';
+    // One whose failover could not be done says so as long as its load balancer does.
+    const isLost = status === 'ERROR' && owner?.provisioning_status === 'ERROR';
+    const isOwned = owner !== undefined && owner.id === load_balancer_id && (status === 'ALLOCATED' || isLost);
     if (!isSpare && !isOwned) wrong.push(`amphora of nobody: ${status}, ${load_balancer_id}`);
     if (compute_id === null) wrong.push('amphora without a machine');
   }

@@ -13,6 +13,8 @@ export interface AmphoraBoot {
   availability_zone: string | null;
   compute_flavor: string | null;
   image_tag: string | null;
+  /** Wished on another host than the others of the group, as far as there is one; absent or null: anywhere. */
+  server_group?: string | null;
 }
 
 export interface Compute {
@@ -23,6 +25,8 @@ export interface Compute {
   lb_network_ip: string | null;
   zone: string | null;
   image_id: string | null;
+  /** As it was built; known as long as it is not GONE. */
+  server_group?: string | null;
 }
 
 /** What decides which image a machine is made of. */

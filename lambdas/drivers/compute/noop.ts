@@ -21,6 +21,7 @@ export class NoopComputeDriver implements ComputeDriver {
       lb_network_ip: '192.0.2.1',
       zone: boot.availability_zone,
       image_id: await this.currentImage(boot),
+      server_group: boot.server_group ?? null,
     };
     this.#machines.set(compute_id, made);
     return made;

@@ -58,6 +58,16 @@ const found: Record<string, Parameters<typeof tell>[0]> = {
       happening('write', 48, 12, [1986]),
     ],
   },
+  'a configuration that is pushed late makes no load balancer ACTIVE that is half deleted': {
+    ...{ isPair: false, hasSpare: false, seed: 979737909 },
+    happenings: [
+      happening('leap', 54, 2),
+      happening('hold', 22, 1),
+      happening('break', 33, 5),
+      happening('write', 31, 8, [1042, 1539]),
+      happening('leap', 1, 1),
+    ],
+  },
 };
 
 it.each(Object.entries(found))('%s', async (_name, history) => expect(await tell(history)).toEqual([]));

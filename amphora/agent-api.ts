@@ -54,6 +54,24 @@ export interface CertificatesMissing {
   missing: string[];
 }
 
+/**
+ * What the agent was born with is renewed by `PUT /1.0/certificate` (PEM: the server certificate and its key),
+ * `PUT /1.0/certificate/authorities` and `PUT /1.0/heartbeat-key`. 202: in use for whatever comes next, connections there are go on;
+ * 400: refused, nothing changed; 409: an older one than the agent has.
+ */
+export interface TrustedAuthorities {
+  /** Never lower than one the agent has. */
+  version: number;
+  /** PEM of every authority that is trusted. */
+  certificates: string;
+}
+
+export interface HeartbeatKey {
+  version: number;
+  /** 64 hex characters. */
+  heartbeat_key: string;
+}
+
 /** Body of `POST /1.0/plug/vip/{ip}`: this amphora holds the VIP from now on. 202; 409 when a higher epoch was seen. */
 export interface PlugVip {
   load_balancer_id: string;

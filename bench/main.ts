@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benches as api } from './api.ts';
 import type { Bench, Row } from './bench.ts';
+import { benches as churn } from './churn.ts';
 import { benches as dataPlane } from './data-plane.ts';
 import { benches as footprint } from './footprint.ts';
 import { benches as heartbeats } from './heartbeats.ts';
@@ -14,6 +15,7 @@ import { benches as logging } from './logging.ts';
 import { machineShape } from './machine.ts';
 import { header, isMet, machineLines, ratio, rowLine } from './print.ts';
 import { benches as provisioning } from './provisioning.ts';
+import { benches as throughput } from './throughput.ts';
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -33,7 +35,17 @@ const bundles: Bench = {
 };
 
 function chosen(): Bench[] {
-  const all = [...api, ...provisioning, ...heartbeats, ...footprint, ...dataPlane, ...logging, bundles];
+  const all = [
+    ...api,
+    ...provisioning,
+    ...heartbeats,
+    ...footprint,
+    ...dataPlane,
+    ...logging,
+    ...churn,
+    ...throughput,
+    bundles,
+  ];
   const unknown = positionals.filter((name) => !all.some((bench) => bench.name === name));
   if (unknown.length === 0)
     return positionals.length === 0 ? all : all.filter(({ name }) => positionals.includes(name));

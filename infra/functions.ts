@@ -142,10 +142,11 @@ export const functions = {
     timeoutSeconds: 300,
     table: 'write',
     seals: true,
+    certifies: true,
     readsSecrets: true,
     sends: toTheWorker,
     publishes: true,
-    starts: ['build-amphora'],
+    starts: ['build-amphora', 'rotate-amphora-certificate'],
     describesFlows: true,
   },
   'flow-ended': {

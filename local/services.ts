@@ -17,6 +17,7 @@ import { NoopObjectStore } from '../lambdas/drivers/objects/object-store.ts';
 import { SqsQueueDriver } from '../lambdas/drivers/queue/sqs.ts';
 import { SqliteTable } from '../lambdas/drivers/table/sqlite.ts';
 import { flowEndedHandler } from '../lambdas/housekeeping/reconcile.ts';
+import { lifetimesOf } from '../lambdas/runtime/certificate-lifetimes.ts';
 import { systemClock } from '../lambdas/runtime/clock.ts';
 import { newId } from '../lambdas/runtime/ids.ts';
 import type { Logger } from '../lambdas/runtime/logger.ts';
@@ -66,6 +67,7 @@ async function processCompute(
       max_connections: connectionsFor(),
       ...(options.config.objects_driver !== 'noop' && { logs: logLimits(options.config) }),
     },
+    imageName: options.config.amphora_image_name,
     cidr: options.amphora_cidr,
     ephemeral: options.ephemeral,
   });
@@ -121,7 +123,12 @@ export async function localServices(
   const table = new SqliteTable({ path: state.file('table.sqlite') });
   const clock = systemClock;
   const encryptionKey = state.sealingKey();
-  const authority = new LocalCertificateAuthority({ table, encryptionKey, clock });
+  const authority = new LocalCertificateAuthority({
+    table,
+    encryptionKey,
+    clock,
+    lifetimes: lifetimesOf(options.config),
+  });
   const sealer = aesSealer(encryptionKey);
   const queueServer = await queueServerOf(state);
   const processes = options.compute === 'process' ? await processCompute(options, state, queueServer) : undefined;

@@ -56,9 +56,10 @@ export function outline(text: string): Outline {
   let section = '';
   let name = '';
   for (const raw of documentsIn(text).haproxy.split('\n')) {
-    const line = raw.trim();
+    // White space is what HAProxy takes for it, not all that Unicode has.
+    const line = raw.replace(/^[ \t]+|[ \t]+$/g, '');
     if (line === '' || line.startsWith('#')) continue;
-    const words = line.split(/\s+/);
+    const words = line.split(/[ \t]+/);
     if (sections.has(words[0]!)) {
       section = words[0]!;
       name = words[1] ?? '';
@@ -96,18 +97,28 @@ export function compare(current: Outline, next: Outline): Difference {
     else if (!isSame(from, member)) changes.push({ kind: 'set', from, member });
   }
   if (changes.length === 0) return { kind: 'none' };
-  return changes.every((change) => isForRuntime(change, next)) ? { kind: 'members', changes } : { kind: 'other' };
+  if (!changes.every((change) => isForRuntime(change, next))) return { kind: 'other' };
+  return { kind: 'members', changes: changes.sort((a, b) => turnOf(a) - turnOf(b)) };
+}
+
+/** Who serves first, who goes last: a pool whose members are all replaced has some at every moment. */
+function turnOf({ kind, member }: MemberChange): number {
+  const serves = !member.isDisabled && member.weight > 0;
+  if (kind === 'remove') return 3;
+  return serves ? 1 : 2;
 }
 
 export const isSame = (a: Member, b: Member) =>
   a.parameters === b.parameters && a.weight === b.weight && a.isDisabled === b.isDisabled;
 
+/** The command line of the Runtime API unquotes by other rules than the file, and splits at semicolons. */
+const isPlain = (text: string): boolean => !/["'\\;$#<]|[^ -~]/.test(text);
+
 function isForRuntime(change: MemberChange, next: Outline): boolean {
+  if (!isPlain(memberKey(change.member))) return false;
   if (change.kind === 'remove') return true;
   if (change.kind === 'set') return change.from.parameters === change.member.parameters;
-  // The command line of the Runtime API unquotes by other rules than the file, and splits at semicolons.
-  const isPlain = !/["'\\;$#<]/.test(change.member.parameters);
   // HAProxy takes no cookie of its own for a member that comes later.
   const hasOwnCookie = change.member.parameters.split(' ').includes('cookie');
-  return isPlain && !hasOwnCookie && !next.backendsWithDefaults.has(change.member.backend);
+  return isPlain(change.member.parameters) && !hasOwnCookie && !next.backendsWithDefaults.has(change.member.backend);
 }

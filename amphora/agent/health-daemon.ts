@@ -44,6 +44,7 @@ export class HealthDaemon {
   #news = '';
   #configured: Configured = configuredBy('');
   #watching: Promise<void> | null = null;
+  #deleting: Promise<void> | null = null;
   #sending: Promise<void> | null = null;
   #soon: NodeJS.Timeout | null = null;
   #hasFailed = false;
@@ -65,8 +66,8 @@ export class HealthDaemon {
   start(): void {
     const { heartbeat_interval_ms } = this.#settings;
     setInterval(() => void this.#watch(), Math.min(heartbeat_interval_ms / 4, longestWatchMs));
+    // None at once: before HAProxy was looked for it would say that no listener is there. Whoever has looked asks for a report.
     setInterval(() => void this.#send(), heartbeat_interval_ms);
-    void this.#send();
   }
 
   /** Something changed: the control plane is told without waiting for the interval. */
@@ -103,7 +104,18 @@ export class HealthDaemon {
     const news = newsIn(this.#states);
     if (news !== this.#news) this.reportSoon();
     this.#news = news;
-    await this.#loadBalancer.deleteDeparted();
+    this.#deleteDeparted();
+  }
+
+  /** It waits for its turn behind whatever is being applied, and no heartbeat waits with it: a silent amphora is replaced. */
+  #deleteDeparted(): void {
+    this.#deleting ??= this.#loadBalancer
+      .deleteDeparted()
+      // Tried again by the next look.
+      .catch(() => {})
+      .finally(() => {
+        this.#deleting = null;
+      });
   }
 
   /** Once per report: it takes a program to read them. */

@@ -2,20 +2,23 @@
 import { createHmac } from 'node:crypto';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { AgentSettings, Heartbeat, SignedHeartbeat } from '../agent-api.ts';
+import type { Identity } from './identity.ts';
 
 const sendTimeoutMs = 3_000;
 
 export class HeartbeatQueue {
   readonly #settings: AgentSettings;
+  readonly #identity: Identity;
   #client: Promise<SQSClient> | null = null;
 
-  constructor(settings: AgentSettings) {
+  constructor(settings: AgentSettings, identity: Identity) {
     this.#settings = settings;
+    this.#identity = identity;
   }
 
   async send(heartbeat: Heartbeat): Promise<void> {
     const payload = JSON.stringify(heartbeat);
-    const hmac = createHmac('sha256', this.#settings.heartbeat_key).update(payload).digest('hex');
+    const hmac = createHmac('sha256', this.#identity.heartbeatKey).update(payload).digest('hex');
     const signed: SignedHeartbeat = { amphora_id: this.#settings.amphora_id, payload, hmac };
     this.#client ??= createClient(this.#settings);
     const { SendMessageCommand } = await import('@aws-sdk/client-sqs');

@@ -7,42 +7,24 @@ import { CertificateFiles, stagingDirectory } from './certificate-files.ts';
 import { outline } from './config-diff.ts';
 import { type Configuration, ConfigurationStore, filesOf, type Vip } from './configuration.ts';
 import { HaproxyProcess } from './haproxy-process.ts';
+import type { Identity } from './identity.ts';
 import { log, textOf } from './log.ts';
 import { VirtualServers } from './lvs/virtual-servers.ts';
 import { readManifest } from './manifest.ts';
 import { MemberChanger } from './member-changes.ts';
-import { writePeerCertificate } from './peer-certificate.ts';
+import { renewPeerCertificate, writePeerCertificate } from './peer-certificate.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
+import { FilesMissing, Outdated, UnknownLoadBalancer } from './refused-verbs.ts';
 import { hasPeers, hasRemotePeer } from './standby.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
-
-/** Somebody with newer knowledge, or another load balancer, was here before. */
-export class Outdated extends Error {
-  override readonly name = 'Outdated';
-}
-
-/** There is no such load balancer on this amphora. */
-export class UnknownLoadBalancer extends Error {
-  override readonly name = 'UnknownLoadBalancer';
-}
-
-/** The configuration names contents that were not uploaded, or are gone since. */
-export class FilesMissing extends Error {
-  override readonly name = 'FilesMissing';
-  /** SHA-256 of each. */
-  readonly digests: string[];
-  constructor(digests: string[]) {
-    super(`${digests.length} files are missing`);
-    this.digests = digests;
-  }
-}
 
 export class LoadBalancer {
   readonly store: ConfigurationStore;
   /** UDP and SCTP listeners, which HAProxy does not serve. */
   readonly virtualServers: VirtualServers;
   readonly #settings: AgentSettings;
+  readonly #identity: Identity;
   readonly #traffic: TrafficMeter;
   readonly #onChange: () => void;
   readonly #pings = new PingTrial();
@@ -53,8 +35,9 @@ export class LoadBalancer {
   #recovery: Promise<void> = Promise.resolve();
 
   /** `onChange` is called whenever HAProxy may show something new. */
-  constructor(settings: AgentSettings, traffic: TrafficMeter, onChange: () => void) {
+  constructor(settings: AgentSettings, identity: Identity, traffic: TrafficMeter, onChange: () => void) {
     this.#settings = settings;
+    this.#identity = identity;
     this.#traffic = traffic;
     this.#onChange = onChange;
     this.store = new ConfigurationStore(settings.max_connections);
@@ -78,7 +61,7 @@ export class LoadBalancer {
       store.stage(candidate);
       const staging = stagingDirectory(candidate.load_balancer_id);
       if (hasPeers(candidate.text)) {
-        for (const place of [staging, candidate.load_balancer_id]) writePeerCertificate(this.#settings, place);
+        for (const place of [staging, candidate.load_balancer_id]) writePeerCertificate(this.#identity, place);
       }
       try {
         await this.virtualServers.check(candidate.load_balancer_id, candidate.text);
@@ -118,7 +101,9 @@ export class LoadBalancer {
       this.#requireKnown(loadBalancerId);
       this.#isStopped = false;
       if (!this.#isToRun()) return;
-      await this.virtualServers.goBack(loadBalancerId, this.store.current!.text);
+      // Who stands by passes nothing on, and its machine may be that of the other one.
+      const isServing = this.store.holdsVip(loadBalancerId);
+      if (isServing) await this.virtualServers.goBack(loadBalancerId, this.store.current!.text);
       await this.#targetFor(loadBalancerId).haproxy.start();
     });
   }
@@ -160,16 +145,35 @@ export class LoadBalancer {
     this.#recovery = this.#inTurn(async () => {
       const { current } = this.store;
       if (current === null || !this.#isToRun()) return;
-      await this.virtualServers.recover(current.load_balancer_id, current.text);
-      const { haproxy, members } = this.#targetFor(current.load_balancer_id);
-      const wasInterrupted = this.store.wasInterrupted();
-      if (wasInterrupted) this.store.restore();
-      if (!(await haproxy.adopt())) return haproxy.start();
-      if (wasInterrupted) return haproxy.reload();
-      const { worker } = await haproxy.runtime.showProcesses();
-      if (worker !== null) await members.adoptDepartures(worker, outline(current.text));
+      const isServing = this.store.holdsVip(current.load_balancer_id);
+      // What does not start says so only after seconds, for which the other one is not to wait.
+      const virtual = this.virtualServers.recover(current.load_balancer_id, isServing ? current.text : '');
+      await this.#recoverHaproxy(current).finally(() => virtual);
     });
     return this.#recovery;
+  }
+
+  /** The agent has another certificate, or trusts others: so does HAProxy, towards its peers. */
+  renewIdentity(): Promise<void> {
+    return this.#inTurn(() => this.#renewPeers());
+  }
+
+  async #renewPeers(): Promise<void> {
+    const { current } = this.store;
+    if (current === null || !hasPeers(current.text)) return;
+    await renewPeerCertificate(this.#identity, current.load_balancer_id, this.haproxy);
+  }
+
+  async #recoverHaproxy(current: Configuration): Promise<void> {
+    const { haproxy, members } = this.#targetFor(current.load_balancer_id);
+    const wasInterrupted = this.store.wasInterrupted();
+    if (wasInterrupted) this.store.restore();
+    const isRunning = await haproxy.adopt();
+    await this.#renewPeers();
+    if (!isRunning) return haproxy.start();
+    if (wasInterrupted) return haproxy.reload();
+    const { worker } = await haproxy.runtime.showProcesses();
+    if (worker !== null) await members.adoptDepartures(worker, outline(current.text));
   }
 
   /** Tries again to delete members whose connections had not ended. */

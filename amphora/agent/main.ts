@@ -6,6 +6,7 @@ import type { AgentSettings } from '../agent-api.ts';
 import { readHaproxyVersion } from './details.ts';
 import { HealthDaemon } from './health-daemon.ts';
 import { HeartbeatQueue } from './heartbeat-queue.ts';
+import { Identity } from './identity.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { copyLogTo, log, textOf } from './log.ts';
 import { Logs } from './logs/logs.ts';
@@ -18,22 +19,26 @@ function main(settings: AgentSettings): void {
   mkdirSync(settings.directory, { recursive: true, mode: 0o700 });
   // Unix sockets have short paths only: everything is addressed from here.
   process.chdir(settings.directory);
+  const identity = new Identity(settings);
   const traffic = new TrafficMeter();
   const logs = settings.logs ? new Logs(settings.amphora_id, settings.logs) : null;
   copyLogTo((line) => logs?.say(line));
   const attend = () => logs?.attend(loadBalancer.store.current?.load_balancer_id ?? null);
-  const loadBalancer = new LoadBalancer(settings, traffic, () => {
+  const loadBalancer = new LoadBalancer(settings, identity, traffic, () => {
     attend();
     health.reportSoon();
   });
   attend();
-  const health = new HealthDaemon(settings, loadBalancer, traffic, new HeartbeatQueue(settings), logs);
+  identity.onChange(() => {
+    loadBalancer.renewIdentity().catch((error) => log('peers have the old certificate', { error: textOf(error) }));
+  });
+  const health = new HealthDaemon(settings, loadBalancer, traffic, new HeartbeatQueue(settings, identity), logs);
   let version: Promise<string> | null = null;
   const haproxyVersion = () => {
     version ??= readHaproxyVersion(settings.haproxy_path);
     return version;
   };
-  const server = createAgentServer({ settings, loadBalancer, haproxyVersion, logs });
+  const server = createAgentServer({ settings, identity, loadBalancer, haproxyVersion, logs });
   endWith(settings, loadBalancer, logs);
   // Before the first request: what it asks for waits until HAProxy is found or started.
   loadBalancer.recover().catch((error) => log('HAProxy does not run yet', { error: textOf(error) }));

@@ -1,10 +1,13 @@
 // Octavia's amphora agent REST API 1.0, as a table of routes.
-import { createHash } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { type AgentSettings, type ArchiveRight, configurationHeaders, type PlugVip } from '../agent-api.ts';
 import { deleteCertificate, getCertificate, putCertificate } from './certificate-routes.ts';
 import { agentDetails, agentInfo, listListeners } from './details.ts';
-import { type LoadBalancer, UnknownLoadBalancer } from './load-balancer.ts';
+import type { Identity } from './identity.ts';
+import { putAuthorities, putHeartbeatKey, putServerCertificate } from './identity-routes.ts';
+import type { LoadBalancer } from './load-balancer.ts';
 import type { Logs } from './logs/logs.ts';
+import { UnknownLoadBalancer } from './refused-verbs.ts';
 import { ConfigurationRefused } from './validation.ts';
 
 export interface AgentRequest {
@@ -12,6 +15,8 @@ export interface AgentRequest {
   path: string[];
   headers: Record<string, string | string[] | undefined>;
   body: string;
+  /** The control plane's certificate. */
+  peer: X509Certificate;
 }
 
 export interface AgentResponse {
@@ -23,6 +28,7 @@ export interface AgentResponse {
 
 export interface Agent {
   settings: AgentSettings;
+  identity: Identity;
   loadBalancer: LoadBalancer;
   haproxyVersion: () => Promise<string>;
   /** null where nobody takes them. */
@@ -49,6 +55,9 @@ export const routes: [method: string, path: RegExp, handler: Handler][] = [
   ['GET', certificate, getCertificate],
   ['DELETE', certificate, deleteCertificate],
   ['PUT', new RegExp(`^/1\\.0/loadbalancer/${uuid}/(\\w+)$`), controlLoadBalancer],
+  ['PUT', /^\/1\.0\/certificate$/, putServerCertificate],
+  ['PUT', /^\/1\.0\/certificate\/authorities$/, putAuthorities],
+  ['PUT', /^\/1\.0\/heartbeat-key$/, putHeartbeatKey],
   ['PUT', /^\/1\.0\/logs\/([\w-]+)$/, shipLog],
   ['POST', /^\/1\.0\/plug\/vip\/([0-9a-fA-F:.]+)$/, plugVip],
 ];

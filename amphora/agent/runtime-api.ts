@@ -2,12 +2,9 @@
 // socket names the worker, so that around a reload no command reaches the wrong one, and the level of the stats socket
 // in the configuration does not matter.
 import { createConnection } from 'node:net';
+import { answerTimeoutMs, converse, noSuchWorker, RuntimeApiError } from './conversation.ts';
 
-const answerTimeoutMs = 10_000;
-
-export class RuntimeApiError extends Error {
-  override readonly name = 'RuntimeApiError';
-}
+export { RuntimeApiError } from './conversation.ts';
 
 export interface Processes {
   master: number;
@@ -41,12 +38,8 @@ export class RuntimeApi {
   }
 
   /** One connection for all commands; the answers in their order, empty where HAProxy had nothing to say. */
-  async askAll(worker: number, commands: string[]): Promise<string[]> {
-    const text = await this.#exchange(`prompt\n@!${worker}\n${commands.join('\n')}\nquit\n`);
-    // In interactive mode each answer is followed by a prompt that names the worker.
-    const answers = text.split(`${worker}> `).slice(1, commands.length + 1);
-    if (answers.length !== commands.length) throw new RuntimeApiError(`HAProxy ended the conversation: ${text}`);
-    return answers.map((answer) => answer.trim());
+  askAll(worker: number, commands: string[]): Promise<string[]> {
+    return converse(this.#socketPath, worker, commands);
   }
 
   #exchange(request: string): Promise<string> {
@@ -56,6 +49,7 @@ export class RuntimeApi {
       socket.setEncoding('utf8').setTimeout(answerTimeoutMs);
       socket.on('data', (chunk) => {
         answer += chunk;
+        if (answer.includes(noSuchWorker)) socket.destroy();
       });
       socket.on('timeout', () => socket.destroy(new RuntimeApiError('HAProxy does not answer on its master socket')));
       socket.on('error', (cause) => reject(new RuntimeApiError(`master socket: ${cause.message}`, { cause })));

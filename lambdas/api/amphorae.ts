@@ -4,7 +4,7 @@ import { requestApplyAgain } from '../controller/requests.ts';
 import { type AmphoraRow, amphoraAttributes, amphoraResponse } from '../domain/amphora.ts';
 import { conflict, notFound } from '../domain/errors.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
-import { readAllAmphorae, readAmphora } from '../repositories/amphorae.ts';
+import { readAllAmphorae, readAmphora, setAmphora } from '../repositories/amphorae.ts';
 import { isPossibleId } from '../repositories/keys.ts';
 import { giveUpAmphora } from '../repositories/load-balancers.ts';
 import { readAmphoraStatistics } from '../repositories/statistics.ts';
@@ -67,6 +67,15 @@ async function configure(request: ApiRequest): Promise<ApiResponse> {
   return { status: 202 };
 }
 
+/** Beyond Octavia. Housekeeping renews what it was born with in its next round, whatever its age. */
+async function rotate(request: ApiRequest): Promise<ApiResponse> {
+  const row = await found(request);
+  const asked = { is_rotation_asked: true, rotation_pause: null };
+  const isThere = { oneOf: { status: ['ALLOCATED', 'READY'] } };
+  if (!(await setAmphora(request.services, row.id, asked, isThere))) throw immutable(row.id);
+  return { status: 202 };
+}
+
 /** Octavia's text for amphorae has a small letter. */
 const immutable = (id: string) => conflict(`amphora ${id} is immutable and cannot be updated.`);
 const busy = (id: string) => conflict(`Load Balancer ${id} is immutable and cannot be updated.`);
@@ -101,5 +110,6 @@ export const routes = {
   'DELETE /v2.0/octavia/amphorae/{amphora_id}': remove,
   'GET /v2.0/octavia/amphorae/{amphora_id}/stats': statistics,
   'PUT /v2.0/octavia/amphorae/{amphora_id}/config': configure,
+  'PUT /v2.0/octavia/amphorae/{amphora_id}/certificate': rotate,
   'PUT /v2.0/octavia/amphorae/{amphora_id}/failover': failover,
 } satisfies Routes;

@@ -12,6 +12,7 @@ import { member } from '../domain/member.ts';
 import { pool } from '../domain/pool.ts';
 import { quota } from '../domain/quota.ts';
 import type { Resource } from '../domain/resource.ts';
+import { rollout } from '../domain/rollout.ts';
 import type { ApiResponse, Routes } from '../runtime/http/request.ts';
 import type { OpenApi } from './http/openapi.ts';
 
@@ -29,6 +30,7 @@ const resources: Resource<any>[] = [
   flavorProfile,
   availabilityZone,
   availabilityZoneProfile,
+  rollout,
 ];
 
 const own = ['GET /openapi.json', 'GET /docs'];

@@ -24,6 +24,7 @@ import { routes as members } from './members.ts';
 import { routes as pools } from './pools.ts';
 import { routes as providers } from './providers.ts';
 import { routes as quotas } from './quotas.ts';
+import { routes as rollouts } from './rollouts.ts';
 import { routes as versions } from './versions.ts';
 
 /** `/v2` means `/v2.0`, and every resource may be asked for with or without `/lbaas`. */
@@ -54,6 +55,7 @@ const resourceRoutes: Routes = {
   ...availabilityZones,
   ...availabilityZoneProfiles,
   ...amphorae,
+  ...rollouts,
   ...healthcheck,
   ...explain,
 };

@@ -17,7 +17,8 @@ const capabilities =
   async (request: ApiRequest): Promise<ApiResponse> => {
     authorizeOwn(request);
     const all = providerNamed(param(request, 'provider'))[topic];
-    const rows = Object.entries(all).map(([name, { description }]) => ({ name, description }));
+    const listed = Object.entries(all).filter(([, { isExtension }]) => !isExtension);
+    const rows = listed.map(([name, { description }]) => ({ name, description }));
     const isWanted = (row: (typeof rows)[number]) =>
       (['name', 'description'] as const).every((key) => [row[key], '', null].includes(request.query.get(key)));
     const shown = rows.filter(isWanted).map((row) => withFields(request, row));

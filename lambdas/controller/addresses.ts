@@ -6,9 +6,9 @@ import { readAmphorae } from '../repositories/amphorae.ts';
 import type { Services } from '../runtime/services.ts';
 
 /** @throws NotReady `AmphoraNotReady` for a machine that has no address yet */
-export function addressOf({ id, lb_network_ip }: AmphoraRow): AmphoraAddress {
+export function addressOf({ id, lb_network_ip, trusted_authorities }: AmphoraRow): AmphoraAddress {
   if (lb_network_ip === null) throw new NotReady('AmphoraNotReady', `amphora ${id} has no address yet`);
-  return { id, lb_network_ip };
+  return { id, lb_network_ip, authorities: trusted_authorities };
 }
 
 export async function addressesOf(services: Pick<Services, 'table'>, ids: string[]): Promise<AmphoraAddress[]> {

@@ -1,6 +1,6 @@
 // Asks for an amphora to be replaced: by the health manager, news of its machine, or an administrator.
 import type { AmphoraRow } from '../domain/amphora.ts';
-import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import type { LoadBalancerRow, PendingOperation } from '../domain/load-balancer.ts';
 import { readAmphora } from '../repositories/amphorae.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
 import type { Services } from '../runtime/services.ts';
@@ -9,7 +9,7 @@ import { removeAmphora } from './removal.ts';
 import { requestOperation } from './requests.ts';
 
 /** Whoever works on the load balancer now is let finish; whoever asked asks again. */
-function takesFailover(row: LoadBalancerRow, amphoraId: string, now: number): boolean {
+export function takesFailover(row: LoadBalancerRow, amphoraId: string, now: number): boolean {
   if (!row.amphora_ids.includes(amphoraId)) return false;
   if (row.lease !== null && row.lease.until > now) return false;
   if (row.provisioning_status === 'PENDING_DELETE' || row.failed === 'delete') return false;
@@ -37,16 +37,19 @@ export async function requestFailover(services: Services, amphoraId: string): Pr
 /**
  * Asks for an amphora to be replaced if its load balancer takes it.
  * @param takes judges the load balancer; may throw
+ * @param besides what else the operation says
  * @returns whether a failover was asked for now
  */
 export async function requestFailoverOf(
   services: Services,
   amphora: AmphoraRow,
   takes: (row: LoadBalancerRow) => boolean,
+  besides: Pick<PendingOperation, 'image_id'> = {},
 ): Promise<boolean> {
   if (!(await isOwned(services, amphora))) return false;
   const { clock, config, newId } = services;
-  const operation = operationOf('failover', newId(), clock.now(), config.operation_timeout_ms, amphora.id);
+  const asked = operationOf('failover', newId(), clock.now(), config.operation_timeout_ms, amphora.id);
+  const operation = { ...asked, ...besides };
   const change = await changeLoadBalancer(services, amphora.load_balancer_id!, (row) =>
     takes(row) ? { provisioning_status: 'PENDING_UPDATE', operation } : undefined,
   );

@@ -54,6 +54,14 @@ export function withRefused(tree: Tree, stages: Stages): Tree {
   };
 }
 
+const isOfTls = /ssl|tls|cipher|alpn|cert|\b(?:crt|ca|crl)-/i;
+
+/** A member's line says of TLS what its pool has, and nothing of its own. */
+function culprits(tree: Tree): (id: string, message: string) => string {
+  const pools = new Map(tree.members.map((member) => [member.id, member.pool_id]));
+  return (id, message) => (isOfTls.test(message) ? (pools.get(id) ?? id) : id);
+}
+
 /**
  * Whom a refusal is put down to: the resources of the lines named; when none is named, everything that is new.
  * @param stages that the refused text was rendered with
@@ -68,8 +76,10 @@ export function blame(
 ): Map<string, string> {
   const rows = new Map(childrenOf(tree).map(({ row }) => [row.id, row]));
   const blamed = new Map<string, string>();
+  const culprit = culprits(tree);
   for (const { line, message } of rejection.lines) {
-    const id = origins[line - 1];
+    const origin = origins[line - 1];
+    const id = origin && culprit(origin, message);
     if (id && rows.has(id) && stages.get(id) !== 'out') blamed.set(id, message);
   }
   // Of a rule that cannot be read HAProxy also says that its policy's line knows no such rule: that is not the policy's fault.

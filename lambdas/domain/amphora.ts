@@ -1,6 +1,7 @@
 // Amphorae: the machines that run HAProxy for a load balancer, or wait to.
-import type { LoadBalancerRow } from './load-balancer.ts';
+import type { FailoverPause, LoadBalancerRow } from './load-balancer.ts';
 import type { AmphoraRole, AmphoraStatus } from './statuses.ts';
+import { timestamp } from './time.ts';
 
 export interface AmphoraRow {
   id: string;
@@ -19,10 +20,30 @@ export interface AmphoraRow {
   image_id: string | null;
   /** Kind of machine its flavor asked for; none: the deployment's. */
   compute_flavor?: string | null;
+  /** What else its machine was asked to be; rows from before spares had wishes have neither. */
+  image_tag?: string | null;
+  wished_zone?: string | null;
   /** Among the amphorae of its load balancer, for as long as it is there: who replaces it gets the same. Roles may be swapped. */
   peer_place?: number;
+  /** Id of the authority that signed its certificate, and of those it was told to trust; never more than it was told. */
+  cert_authority?: string;
+  trusted_authorities?: string[];
+  /** Execution of the flow that renews its identity, and until when it may; milliseconds since the epoch. */
+  rotation?: string | null;
+  rotation_until?: number;
+  /** After a renewal that failed, the next is not tried before; each failure doubles the pause. */
+  rotation_pause?: FailoverPause | null;
+  is_rotation_asked?: boolean;
   /** Encrypted; what its heartbeats are signed with. */
   heartbeat_key: string;
+  /** Of the key; absent: 0, which it was born with. */
+  heartbeat_key_version?: number;
+  /** Milliseconds since the epoch; absent: since it was created. */
+  heartbeat_key_at?: number;
+  /** Accepted beside it: one it was given and has not used yet, and for a while the one before. */
+  next_heartbeat_key?: string | null;
+  next_heartbeat_key_at?: number;
+  previous_heartbeat_key?: string;
   created_at: string;
   updated_at: string | null;
   /** Milliseconds since the epoch until which a flow works on it; a sweep leaves it alone before. */
@@ -43,11 +64,50 @@ export const machineWish = (row: LoadBalancerRow | undefined): MachineWish => ({
   image_tag: row?.flavor_data?.amp_image_tag ?? null,
 });
 
-/** Spares are made without a wish: they do for anybody who wishes for no more than to be where they happen to be. */
-export const isSpareFor = (spare: AmphoraRow, wish: MachineWish): boolean =>
-  wish.compute_flavor === null &&
-  wish.image_tag === null &&
-  (wish.availability_zone === null || wish.availability_zone === spare.cached_zone);
+/** What a machine was asked to be when it was made. */
+export const wishOf = (row: AmphoraRow): MachineWish => ({
+  availability_zone: row.wished_zone ?? null,
+  compute_flavor: row.compute_flavor ?? null,
+  image_tag: row.image_tag ?? null,
+});
+
+/** A spare is for who wishes exactly what it is; a zone may be wished for, or be where it happens to be. */
+export const isSpareFor = (spare: AmphoraRow, wish: MachineWish): boolean => {
+  const is = wishOf(spare);
+  const zone = wish.availability_zone;
+  const isThere = zone === is.availability_zone || (zone !== null && zone === spare.cached_zone);
+  return wish.compute_flavor === is.compute_flavor && wish.image_tag === is.image_tag && isThere;
+};
+
+/** A new amphora's row, before there is a machine. @param heartbeatKey sealed */
+export const newAmphora = (
+  id: string,
+  role: AmphoraRole | null,
+  wish: MachineWish,
+  heartbeatKey: string,
+  time: { now: number; timeoutMs: number },
+): AmphoraRow => ({
+  id,
+  load_balancer_id: null,
+  status: 'BOOTING',
+  role,
+  compute_id: null,
+  lb_network_ip: null,
+  vrrp_ip: null,
+  vrrp_port_id: null,
+  ha_ip: null,
+  ha_port_id: null,
+  cert_expiration: null,
+  cached_zone: null,
+  image_id: null,
+  compute_flavor: wish.compute_flavor,
+  image_tag: wish.image_tag,
+  wished_zone: wish.availability_zone,
+  heartbeat_key: heartbeatKey,
+  created_at: timestamp(time.now),
+  updated_at: null,
+  busy_until: time.now + time.timeoutMs,
+});
 
 const vrrpPriorities: Partial<Record<AmphoraRole, number>> = { MASTER: 100, BACKUP: 90 };
 
@@ -85,7 +145,7 @@ export const amphoraResponse = (row: AmphoraRow) => ({
   vrrp_port_id: row.vrrp_port_id,
   ha_port_id: row.ha_port_id,
   cert_expiration: row.cert_expiration,
-  cert_busy: false,
+  cert_busy: (row.rotation ?? null) !== null,
   role: row.role,
   status: row.status,
   // The VIP is moved by the control plane: no amphora speaks VRRP.

@@ -25,6 +25,7 @@ export interface AvailabilityZoneData {
   volume_zone?: string;
   management_network?: string;
   valid_vip_networks?: unknown[];
+  spare_amphorae?: number;
 }
 
 /** No list, or an empty one, allows every network. */

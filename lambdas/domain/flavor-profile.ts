@@ -26,6 +26,7 @@ export interface FlavorData {
   amp_image_tag?: string;
   sriov_vip?: boolean;
   allow_member_sriov?: boolean;
+  spare_amphorae?: number;
 }
 
 export const flavorProfileResponse = ({ id, name, provider_name, flavor_data }: FlavorProfileRow) => ({

@@ -76,6 +76,8 @@ export interface PendingOperation {
   attempts: number;
   /** Only this amphora is replaced. */
   amphora_id?: string;
+  /** Only spares of this image will do: the failover is there to bring it. */
+  image_id?: string;
 }
 
 /** The flow that works on the load balancer now; others leave their hands off it. */

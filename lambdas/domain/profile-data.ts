@@ -20,8 +20,16 @@ function represented(value: unknown): string {
   return `{${entries.join(', ')}}`;
 }
 
-const isOfType = (value: unknown, type: Capability['type']): boolean =>
-  type === 'array' ? Array.isArray(value) : typeof value === type;
+function isOfType(value: unknown, type: Capability['type']): boolean {
+  if (type === 'array') return Array.isArray(value);
+  return type === 'integer' ? Number.isInteger(value) : typeof value === type;
+}
+
+function outOfRange(value: unknown, maximum: number | undefined): string | undefined {
+  if (typeof value !== 'number' || maximum === undefined) return undefined;
+  if (value < 0) return `${value} is less than the minimum of 0`;
+  return value > maximum ? `${value} is greater than the maximum of ${maximum}` : undefined;
+}
 
 const isObject = (data: unknown): data is ProfileData =>
   typeof data === 'object' && data !== null && !Array.isArray(data);
@@ -38,12 +46,14 @@ function faultIn(data: unknown, known: Capabilities): string | undefined {
   if (!isObject(data)) return `${represented(data)} is not of type 'object'`;
   const stranger = unexpected(data, known);
   if (stranger !== undefined) return stranger;
-  for (const [name, { type, oneOf }] of Object.entries(known)) {
+  for (const [name, { type, oneOf, maximum }] of Object.entries(known)) {
     if (!Object.hasOwn(data, name)) continue;
     const value = data[name];
     if (!isOfType(value, type)) return `${name} ${represented(value)} is not of type '${type}'`;
     if (oneOf && !oneOf.includes(value as string))
       return `${name} ${represented(value)} is not one of ${represented(oneOf)}`;
+    const excess = outOfRange(value, maximum);
+    if (excess !== undefined) return `${name} ${excess}`;
   }
   return undefined;
 }

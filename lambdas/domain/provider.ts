@@ -4,8 +4,12 @@ import { ApiError } from './errors.ts';
 /** What one key of a profile's data asks for. */
 export interface Capability {
   description: string;
-  type: 'string' | 'boolean' | 'array';
+  type: 'string' | 'boolean' | 'array' | 'integer';
   oneOf?: readonly string[];
+  /** Of an integer, which is not below 0. */
+  maximum?: number;
+  /** Beyond Octavia: understood, and not in the list, which is Octavia's. */
+  isExtension?: true;
 }
 export type Capabilities = Record<string, Capability>;
 
@@ -19,6 +23,14 @@ export interface Provider {
   /** Whether data with any other key is refused. */
   isStrict: boolean;
 }
+
+/** Each spare is a machine that is paid for: a slip of the pen is not built. */
+const spares = (whose: string): Capability => ({
+  type: 'integer',
+  maximum: 100,
+  isExtension: true,
+  description: `Spare amphorae kept ready for load balancers ${whose}.`,
+});
 
 const amphoraFlavor: Capabilities = {
   loadbalancer_topology: {
@@ -34,6 +46,7 @@ const amphoraFlavor: Capabilities = {
   amp_image_tag: { type: 'string', description: 'Tag of the image the amphora is made of.' },
   sriov_vip: { type: 'boolean', description: 'Whether the port of the VIP is an SR-IOV one.' },
   allow_member_sriov: { type: 'boolean', description: 'Whether members may ask for SR-IOV ports.' },
+  spare_amphorae: spares('of the flavor that name no zone'),
 };
 
 const amphoraZone: Capabilities = {
@@ -41,6 +54,7 @@ const amphoraZone: Capabilities = {
   volume_zone: { type: 'string', description: 'Availability zone of the volumes of amphorae.' },
   management_network: { type: 'string', description: 'Network the control plane reaches amphorae by.' },
   valid_vip_networks: { type: 'array', description: 'Networks a VIP may be in; any when there are none.' },
+  spare_amphorae: spares('in the zone whose flavor asks for no other machine'),
 };
 
 const amphora = { isEnabled: true, flavor: amphoraFlavor, availability_zone: amphoraZone, isStrict: true };

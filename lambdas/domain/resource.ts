@@ -69,11 +69,17 @@ function withoutTenant(body: Record<string, unknown>, attributes: Attributes): R
   return { ...rest, project_id: rest['project_id'] ?? tenant_id };
 }
 
+/** What a client sent comes back in messages, and not all of it. */
+const shortened = (text: string): string => text.slice(0, 1_000);
+
 function refuseUnknown(resource: Resource, body: Record<string, unknown>, known: (name: string) => boolean): void {
   const unknown = Object.keys(body).filter((name) => !known(name));
   if (unknown.length === 0) return;
   const noun = unknown.length > 1 ? 'attributes' : 'attribute';
-  throw new ApiError(400, `Unknown ${noun} for argument ${resource.argument}.${resource.root}: ${unknown.join(', ')}`);
+  throw new ApiError(
+    400,
+    `Unknown ${noun} for argument ${resource.argument}.${resource.root}: ${shortened(unknown.join(', '))}`,
+  );
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -83,7 +89,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 export function rootOf(resource: Resource, body: unknown): unknown {
   if (!isObject(body)) throw new ApiError(400, 'Request is not in valid JSON format');
   const others = Object.keys(body).filter((name) => name !== resource.root);
-  if (others.length > 0) throw new ApiError(400, `Unknown argument: "${others.join('", "')}"`);
+  if (others.length > 0) throw new ApiError(400, `Unknown argument: "${shortened(others.join('", "'))}"`);
   if (body[resource.root] === undefined) throw new ApiError(400, `Missing argument: "${resource.root}"`);
   return body[resource.root];
 }

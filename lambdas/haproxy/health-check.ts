@@ -63,8 +63,8 @@ export function checkArguments(monitor: HealthMonitorRow, member: MemberRow, poo
     ...(monitor.type === 'HTTPS' ? words`check-ssl verify none` : []),
     // Said, because HAProxy takes an address or port of the monitor's own for one without TLS.
     ...(monitor.type === 'TLS-HELLO' && pool.tls_enabled ? words`check-ssl` : []),
-    // HAProxy refuses `inter 0`; Octavia accepts a delay of 0.
-    ...words`inter ${Math.max(monitor.delay * 1_000, 1)}`,
+    // HAProxy refuses `inter 0`; Octavia accepts a delay of 0. Newer HAProxies warn of so few without a unit.
+    ...(monitor.delay > 0 ? words`inter ${monitor.delay * 1_000}` : words`inter 1ms`),
     ...words`fall ${monitor.max_retries_down ?? 3} rise ${monitor.max_retries}`,
     ...(member.monitor_address ? words`addr ${address(member.monitor_address)}` : []),
     ...(member.monitor_port ? words`port ${member.monitor_port}` : []),

@@ -34,7 +34,8 @@ function fetched(rule: L7RuleRow): Argument[][] {
     case 'PATH':
       return [words`path`];
     case 'FILE_TYPE':
-      return [rule.compare_type === 'REGEX' ? words`path_end` : words`path -m end`];
+      // Octavia writes `path_end -m reg`, of which newer HAProxies say that the one word takes back the other.
+      return [rule.compare_type === 'REGEX' ? words`path` : words`path -m end`];
     case 'HEADER':
       // Each value of a list, and the line as a whole, which may have commas that separate nothing.
       return [[fetch('req.hdr', key)], [fetch('req.fhdr', key)]];

@@ -11,9 +11,14 @@ export interface LoggingOptions {
   traffic: 'tagged' | 'on' | 'off';
 }
 
+/**
+ * What a client's certificate says of its name, without what would end the field or the line: HAProxy escapes the text of requests
+ * and not this.
+ */
+const clientName = String.raw`%{+Q}[ssl_c_s_dn,regsub("[[:cntrl:]\x22]",_,g)]`;
+
 /** Octavia's default. The order of the fields is documented for tenants, and other programs read it. */
-export const defaultLogFormat =
-  '{{ project_id }} {{ lb_id }} %f %ci %cp %t %{+Q}r %ST %B %U %[ssl_c_verify] %{+Q}[ssl_c_s_dn] %b %s %Tt %tsc';
+export const defaultLogFormat = `{{ project_id }} {{ lb_id }} %f %ci %cp %t %{+Q}r %ST %B %U %[ssl_c_verify] ${clientName} %b %s %Tt %tsc`;
 
 /** A request line is cut at 1,024 bytes and each of its bytes may be written as three; what follows it must still fit. */
 const lineBytes = 8_192;

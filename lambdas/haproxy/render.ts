@@ -58,11 +58,12 @@ function configurationOf(tree: Tree, options: RenderOptions, certificates: Certi
   });
   const used = [...rendered];
   const pools = used.map(({ pool }) => pool).filter((pool) => pool.tls_enabled);
-  const { manifest, files } = filesOf(served.filter(endsTls), pools, certificates);
+  const encrypted = served.filter(endsTls);
+  const { manifest, files } = filesOf(encrypted, pools, certificates);
   const hasFiles = manifest.length > 0;
   const named = hasFiles ? [section(null, words`# Files by slot, with the SHA-256 of their contents`, manifest)] : [];
   const peers = peersSections(loadBalancer, used, options);
-  const more = [...globalCheckLines(used), ...peers.global, ...(hasFiles ? tlsProcessLines : [])];
+  const more = [...globalCheckLines(used), ...peers.global, ...(hasFiles ? tlsProcessLines(encrypted) : [])];
   const process = [...processSections(served, options, more), ...rings(loadBalancer, options.logging)];
   return { configuration: [...named, ...process, ...peers.sections, ...proxies, ...metricsSections(served)], files };
 }

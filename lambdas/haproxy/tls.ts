@@ -8,11 +8,19 @@ import { authoritySlot, clientCertificateSlot, listSlot, revocationSlot } from '
 export const endsTls = ({ protocol, default_tls_container_ref, sni_container_refs }: ListenerRow): boolean =>
   protocol === 'TERMINATED_HTTPS' || default_tls_container_ref !== null || sni_container_refs.length > 0;
 
-/** Where relative names of files lie; DHE has no parameters of its own. */
-export const tlsProcessLines: Argument[][] = [
+/**
+ * Where relative names of files lie; DHE has no parameters of its own. HAProxy remembers sessions for all listeners together, and asks
+ * nobody for a certificate who resumes one: begun with a listener that lets everybody in, it would open one that does not. Tickets,
+ * which are a listener's own, go on.
+ * @param listeners those that end TLS
+ */
+export const tlsProcessLines = (listeners: ListenerRow[]): Argument[][] => [
   words`crt-base '{{DIRECTORY}}/slots'`,
   words`ca-base '{{DIRECTORY}}/slots'`,
   words`tune.ssl.default-dh-param 2048`,
+  ...(listeners.some(({ client_authentication }) => client_authentication !== 'NONE')
+    ? [words`tune.ssl.cachesize 0`]
+    : []),
 ];
 
 /** What the `bind` lines of a listener say of TLS. @throws Unrenderable rather than to serve less than was asked for */

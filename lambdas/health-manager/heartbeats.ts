@@ -1,10 +1,8 @@
 // Health manager, intake: signed heartbeats from the queue, each amphora's newest only, one write per amphora and batch.
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { announceOperatingStatuses } from '../controller/announce.ts';
 import { requestApplyAgain, requestRights } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
-import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import { operatingStatusChanges } from '../domain/operating-status.ts';
 import { readAmphorae } from '../repositories/amphorae.ts';
 import { type HealthRow, noteAlive, noteRollUp, readHealth, recordSign } from '../repositories/health.ts';
@@ -15,21 +13,16 @@ import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { type SqsHandler, sqsHandler } from '../runtime/sqs-batch.ts';
 import { countedBy, newestOf, pagesOf, sequenceOf, statusDigest } from './digest.ts';
-
-function isGenuine(services: Services, amphora: AmphoraRow, { payload, hmac }: SignedHeartbeat): boolean {
-  const key = services.sealer.open(amphora.heartbeat_key, heartbeatPurpose(amphora.id));
-  const expected = createHmac('sha256', key).update(payload).digest();
-  const given = Buffer.from(hmac, 'hex');
-  return given.length === expected.length && timingSafeEqual(given, expected);
-}
+import { heartbeatKeysOf, isSignedBy, useNextKey } from './heartbeat-keys.ts';
 
 /** The heartbeats of one amphora that are its own, oldest first. */
-function genuine(services: Services, amphora: AmphoraRow, signed: SignedHeartbeat[]): Heartbeat[] {
-  const own = signed
-    .filter((one) => isGenuine(services, amphora, one))
-    .map(({ payload }) => JSON.parse(payload) as Heartbeat);
+async function genuine(services: Services, amphora: AmphoraRow, signed: SignedHeartbeat[]): Promise<Heartbeat[]> {
+  const keys = heartbeatKeysOf(services, amphora);
+  const known = signed.map((one) => ({ one, key: keys.find(({ text }) => isSignedBy(text, one)) }));
+  const own = known.filter(({ key }) => key).map(({ one }) => JSON.parse(one.payload) as Heartbeat);
   if (own.length < signed.length)
     services.logger.warn('heartbeat with a wrong signature dropped', { amphora_id: amphora.id });
+  if (known.some(({ key }) => key?.use === 'next')) await useNextKey(services, amphora);
   return own.filter((one) => one.id === amphora.id).toSorted((a, b) => (sequenceOf(a) < sequenceOf(b) ? -1 : 1));
 }
 
@@ -105,8 +98,7 @@ async function rollUp(services: Services, amphora: AmphoraRow, heartbeat: Heartb
   // An amphora that was replaced has no say any more.
   if (!tree?.loadBalancer.amphora_ids.includes(amphora.id)) return;
   // Of a pair only the one that has the VIP carries traffic and sees its members through it.
-  if (amphora.role === 'BACKUP') return;
-  const changes = operatingStatusChanges(tree, heartbeat);
+  const changes = amphora.role === 'BACKUP' ? [] : operatingStatusChanges(tree, heartbeat);
   await writeOperatingStatuses(services, tree, changes);
   await announceOperatingStatuses(services, tree.loadBalancer, changes);
   const { provisioning_status, applied_generation, generation } = tree.loadBalancer;
@@ -131,7 +123,7 @@ async function takeInBatch(services: Services, signed: SignedHeartbeat[]): Promi
     amphorae.map(async (amphora) => {
       const own = byAmphora.get(amphora.id) ?? [];
       try {
-        await takeIn(services, amphora, health.get(amphora.id), genuine(services, amphora, own));
+        await takeIn(services, amphora, health.get(amphora.id), await genuine(services, amphora, own));
       } catch (error) {
         services.logger.warn('heartbeats go back to their queue', { amphora_id: amphora.id, error });
         for (const one of own) failed.add(one);

@@ -7,12 +7,11 @@ import { addressesIn, type CertificateReference } from '../domain/certificate-re
 import type { QuotaLimits } from '../domain/quota.ts';
 import { timestamp } from '../domain/time.ts';
 import type { Child, ChildRow, Skeleton } from '../domain/tree.ts';
-import { copyIdOf, copyKey } from '../drivers/certificates/certificate-copies.ts';
+import { copyIdOf } from '../drivers/certificates/certificate-copies.ts';
 import { CertificateUnreadable, CertificateUnusable } from '../drivers/certificates/certificate-manager.ts';
 import {
   type CertificateUse,
   type CopyState,
-  dropCopy,
   forgetUse,
   readCertificateReferences,
   recordApplied,
@@ -21,9 +20,8 @@ import {
 import { changeTree } from '../repositories/changes.ts';
 import { readSkeleton } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { dropUnusedCopies } from './unused-certificate-copies.ts';
 
-/** A copy is made before the write that refers to it: nobody refers to a younger one yet. */
-const unusedCopyMs = 600_000;
 /** Reads at once: Secrets Manager takes thousands a second, and each takes a few milliseconds. */
 const readsAtOnce = 20;
 
@@ -174,14 +172,6 @@ async function applyTo(services: Services, loadBalancerId: string, due: Due[]): 
   return written.size > 0 || isChanged;
 }
 
-/** Copies nobody refers to any more. */
-async function dropUnused(services: Services, known: Copies, used: Copies): Promise<void> {
-  const before = services.clock.now() - unusedCopyMs;
-  for (const state of known.values())
-    if (!used.has(state.copy_id) && state.written_at < before)
-      await dropCopy(services.table, state, copyKey(state.copy_id));
-}
-
 /** @returns load balancers that get their certificates anew */
 export async function lookAfterCertificates(services: Services): Promise<number> {
   const { uses, copies: known } = await readCertificateReferences(services.table);
@@ -190,12 +180,13 @@ export async function lookAfterCertificates(services: Services): Promise<number>
   for (const use of uses) await tell(services, use, known, copies);
   await noteExpiries(services, copies);
   const due = uses
+    .filter(({ references }) => references.length > 0)
     .map((use) => dueOf(use, known, copies))
     .filter(({ use, digests }) => use.applied === undefined || !isSame(use.applied, digests));
   // One that is deleted just now keeps no other from its certificates.
   const byLoadBalancer = [...Map.groupBy(due, ({ use }) => use.load_balancer_id)];
   const done = await Promise.allSettled(byLoadBalancer.map(([id, of]) => applyTo(services, id, of)));
-  await dropUnused(services, known, copies);
+  await dropUnusedCopies(services, uses, known, copies);
   const failures = done.filter((one) => one.status === 'rejected').map(({ reason }) => reason as unknown);
   if (failures.length > 0) throw new AggregateError(failures, `certificates of ${failures.length} load balancers`);
   return done.filter((one) => one.status === 'fulfilled' && one.value).length;

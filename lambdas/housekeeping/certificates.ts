@@ -1,4 +1,5 @@
-// Housekeeping, certificates: an amphora whose certificate is about to end is replaced by a new one, before nobody can talk to it.
+// Housekeeping, certificates: an amphora whose certificate is about to end, and could not be renewed, is replaced by a new one, before
+// nobody can talk to it. Spares are replaced by the keeper of their pool.
 import { requestFailover } from '../controller/failover.ts';
 import { timestamp } from '../domain/time.ts';
 import { readAllAmphorae } from '../repositories/amphorae.ts';
@@ -6,10 +7,10 @@ import type { Services } from '../runtime/services.ts';
 
 /** A few at a time, those that end first: each is a short interruption of a load balancer without a standby. */
 export async function replaceExpiring(services: Services): Promise<number> {
-  const { certificate_expiry_buffer_ms, concurrent_failovers } = services.config;
-  const soon = timestamp(services.clock.now() + certificate_expiry_buffer_ms);
+  const { certificate_replacement_buffer_ms, concurrent_failovers } = services.config;
+  const soon = timestamp(services.clock.now() + certificate_replacement_buffer_ms);
   const ending = (await readAllAmphorae(services.table))
-    .filter((row) => row.cert_expiration !== null && row.cert_expiration < soon)
+    .filter((row) => row.load_balancer_id !== null && row.cert_expiration !== null && row.cert_expiration < soon)
     .toSorted((a, b) => (a.cert_expiration! < b.cert_expiration! ? -1 : 1));
   let replaced = 0;
   for (const row of ending) {

@@ -2,18 +2,24 @@
 import type { Services } from '../runtime/services.ts';
 import { lookAfterCertificates } from './certificate-references.ts';
 import { replaceExpiring } from './certificates.ts';
-import { purgeDeleted } from './purge.ts';
+import { purgeDeleted, purgeEnded } from './purge.ts';
 import { reconcile } from './reconcile.ts';
+import { rollOut } from './rollout.ts';
+import { rotateAuthority, rotateCertificates } from './rotation.ts';
 import { keepSpares } from './spares.ts';
 import { sweepOrphans } from './sweep.ts';
 
 const parts = {
   reconciled: reconcile,
   spares_started: keepSpares,
+  authority: rotateAuthority,
+  rotated: rotateCertificates,
+  rolling_out: rollOut,
   certificates: replaceExpiring,
   user_certificates: lookAfterCertificates,
   swept: sweepOrphans,
   purged: purgeDeleted,
+  forgotten: purgeEnded,
 };
 
 /** One part that fails keeps no other from its work. */

@@ -41,11 +41,12 @@ export async function readSpares(table: Table): Promise<AmphoraRow[]> {
     .filter((row) => row.status === 'READY' && row.load_balancer_id === null);
 }
 
+export const newAmphoraItem = (row: AmphoraRow): Item => ({ ...amphoraKey(row.id), ...listedAs(row), ...row });
+
 /** Puts the row of a new amphora; one that is there already stays as it is. */
 export async function putAmphora(store: Store, row: AmphoraRow): Promise<void> {
-  const item: Item = { ...amphoraKey(row.id), ...listedAs(row), ...row };
   try {
-    await store.table.transact([{ kind: 'put', item, when: { exists: false } }]);
+    await store.table.transact([{ kind: 'put', item: newAmphoraItem(row), when: { exists: false } }]);
   } catch (error) {
     if (!(error instanceof TransactionCancelled && error.hasFailedCondition)) throw error;
   }

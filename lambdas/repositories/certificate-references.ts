@@ -23,6 +23,8 @@ export interface CertificateUse {
   /** Of the row when it was written with these references. */
   generation: number;
   references: CertificateReference[];
+  /** Beyond those, what was in force before the change they came with: served on where amphorae refuse it. */
+  former?: CertificateReference[];
   /** Digests of what it was last applied with, by the id of the copy; null: could not be read. undefined: not looked at yet. */
   applied?: Record<string, string | null>;
 }
@@ -57,13 +59,25 @@ const mayRefer = ({ kind }: Child): boolean => kind === 'listener' || kind === '
 const useKeyOf = ({ row }: Child): Key =>
   useKey({ project_id: row.project_id, load_balancer_id: row.load_balancer_id, id: row.id });
 
+/** What the row is rendered with while its change is refused, as far as that leads elsewhere. */
+function formerReferencesOf({ kind, row }: Child, references: CertificateReference[]): CertificateReference[] {
+  if (row.last_good === undefined) return [];
+  const known = new Set(references.map((one) => JSON.stringify(one)));
+  const before = certificateReferencesOf({ kind, row: { ...row, ...row.last_good } } as Child);
+  return before.filter((one) => !known.has(JSON.stringify(one)));
+}
+
 /** For the transaction that makes or changes a child. @param before of a change, its row until then */
 export function useWritten(child: Child, before?: ChildRow): Operation[] {
   const references = certificateReferencesOf(child);
-  if (references.length > 0) {
+  const former = formerReferencesOf(child, references);
+  if (references.length + former.length > 0) {
     const { id, load_balancer_id, project_id, generation } = child.row;
     const kind = child.kind as CertificateUse['kind'];
-    const use: CertificateUse = { kind, id, load_balancer_id, project_id, generation, references };
+    const use: CertificateUse = {
+      ...{ kind, id, load_balancer_id, project_id, generation, references },
+      ...(former.length > 0 ? { former } : {}),
+    };
     return [{ kind: 'put', item: { ...useKeyOf(child), ...use } }];
   }
   return before === undefined ? [] : useGone({ ...child, row: before } as Child);
@@ -131,6 +145,20 @@ export const recordApplied = (
   unlessWritten(table, [
     { kind: 'update', key: useKey(use), set: { applied }, when: { exists: true, equals: { generation } } },
   ]);
+
+/** Its change is in force: nothing else is served any more. */
+export const forgetFormer = (table: Table, use: CertificateUse): Promise<void> =>
+  use.references.length === 0
+    ? forgetUse(table, use)
+    : unlessWritten(table, [
+        {
+          kind: 'update',
+          key: useKey(use),
+          set: {},
+          remove: ['former'],
+          when: { equals: { generation: use.generation } },
+        },
+      ]);
 
 export const forgetUse = (table: Table, use: CertificateUse): Promise<void> =>
   unlessWritten(table, [{ kind: 'delete', key: useKey(use), when: { equals: { generation: use.generation } } }]);

@@ -2,6 +2,7 @@
 import {
   type Condition,
   type Item,
+  limits,
   type Operation,
   queryAll,
   type Table,
@@ -9,7 +10,7 @@ import {
 } from '../drivers/table/table.ts';
 import { readAmphora } from './amphorae.ts';
 import { amphoraKey, countingAmphoraKey, healthKey, healthShards, rowOf } from './keys.ts';
-import { type MemberPage, pageOperation } from './member-statistics.ts';
+import { type MemberPage, pageOperation, recordLatePages } from './member-statistics.ts';
 import { passes } from './passes.ts';
 import type { Store } from './store.ts';
 
@@ -40,6 +41,9 @@ export interface Sign {
   pages?: MemberPage[];
 }
 
+/** Beside the sign itself. */
+const pagesPerSign = limits.operationsPerTransaction - 1;
+
 export async function readHealth(table: Table, amphoraIds: string[]): Promise<Map<string, HealthRow>> {
   if (amphoraIds.length === 0) return new Map();
   const items = await table.batchGet(amphoraIds.map(healthKey));
@@ -59,16 +63,19 @@ export async function readAllHealth(table: Table): Promise<HealthRow[]> {
 export async function recordSign(store: Store, { row, counted, pages = [] }: Sign): Promise<boolean> {
   const { amphora_id, load_balancer_id } = row;
   const set = { ...row, ...counted };
+  // Heartbeats that waited have more pages together than a transaction; cut off after it, they come again as late ones.
+  const [together, later] = [pages.slice(-pagesPerSign), pages.slice(0, -pagesPerSign)];
   const ofMembers =
-    load_balancer_id === null ? [] : pages.map((page) => pageOperation(load_balancer_id, amphora_id, page));
+    load_balancer_id === null ? [] : together.map((page) => pageOperation(load_balancer_id, amphora_id, page));
   const sign = (when: Condition): Operation[] => [
     { kind: 'update', key: healthKey(amphora_id), set, when: { exists: true, ...when } },
     ...ofMembers,
   ];
-  return (
+  const isTaken =
     (await passes(store, sign({ below: { sequence: row.sequence } }))) ||
-    (await passes(store, sign({ missing: ['sequence'] })))
-  );
+    (await passes(store, sign({ missing: ['sequence'] })));
+  if (isTaken && load_balancer_id !== null) await recordLatePages(store, load_balancer_id, amphora_id, later);
+  return isTaken;
 }
 
 /** Notes that an amphora spoke, and nothing of what it said. */

@@ -26,7 +26,7 @@ const lockMs = 60_000;
 /** An item holds 400 KB. */
 const bodyCharacters = 100_000;
 const indexType = 'idempotency';
-/** Each new key takes away some that have ended, so that they need no sweep of their own. */
+/** Each new key takes away some that have ended; housekeeping takes the rest. */
 const sweptAtOnce = 10;
 
 const keyOf = (name: string): Key => ({ pk: `IDEMPOTENCY#${name}`, sk: 'IDEMPOTENCY' });
@@ -42,11 +42,13 @@ async function isWritten(work: Promise<void>): Promise<boolean> {
   }
 }
 
-async function sweep({ table, clock }: Store): Promise<void> {
+/** Forgets keys that have ended. @param limit at most 100 @returns how many */
+export async function sweepKeys({ table, clock }: Store, limit: number): Promise<number> {
   const between: [string, string] = ['0', new Date(clock.now()).toISOString()];
-  const { items } = await table.queryIndex({ index: 'by_type', pk: indexType, between, limit: sweptAtOnce });
-  if (items.length === 0) return;
-  await isWritten(table.transact(items.map(({ pk, sk }) => ({ kind: 'delete', key: { pk, sk } }))));
+  const { items } = await table.queryIndex({ index: 'by_type', pk: indexType, between, limit });
+  if (items.length === 0) return 0;
+  const isGone = await isWritten(table.transact(items.map(({ pk, sk }) => ({ kind: 'delete', key: { pk, sk } }))));
+  return isGone ? items.length : 0;
 }
 
 /** What is known of a key: mine to work on (`isResumed`: somebody died at it), or what another request has made of it. */
@@ -78,7 +80,7 @@ export async function claimKey(store: Store, name: string, fingerprint: string):
     store.table.transact([{ kind: 'put', item: { ...key, ...listed, ...row, kept_until }, when }]),
   );
   if (!isMine) return undefined;
-  await sweep(store);
+  await sweepKeys(store, sweptAtOnce);
   return { isMine, isResumed: false, row };
 }
 

@@ -2,9 +2,9 @@
 import { limits, queryAll, type Table } from '../drivers/table/table.ts';
 import { partitionOf, statisticsPartition } from './keys.ts';
 
-/** Ids of load balancers that were deleted before that time. */
-export async function readDeletedBefore(table: Table, time: string): Promise<string[]> {
-  const items = await queryAll(table, { index: 'by_type', pk: 'deleted', between: ['0', time] });
+/** Ids of load balancers that were deleted before that time, oldest first, so many at most. */
+export async function readDeletedBefore(table: Table, time: string, limit: number): Promise<string[]> {
+  const { items } = await table.queryIndex({ index: 'by_type', pk: 'deleted', between: ['0', time], limit });
   return items.map((item) => item['id'] as string);
 }
 

@@ -21,6 +21,10 @@ export async function readStormGuards(table: Table): Promise<Map<string, StormGu
   return new Map(items.map((item) => [String(item['zone']), rowOf<StormGuard>(item)]));
 }
 
+/** In some zone. */
+export const isStormGuarded = async (table: Table): Promise<boolean> =>
+  [...(await readStormGuards(table)).values()].some(({ is_engaged }) => is_engaged);
+
 /** @param before as it was read. @returns true when that is news, and nobody else has told it */
 export async function setStormGuard(
   store: Store,

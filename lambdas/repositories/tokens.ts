@@ -32,7 +32,7 @@ export async function addSigningKey(table: Table, row: SigningKeyRow): Promise<v
 
 const revocationKey = (auditId: string): Key => ({ pk: `REVOKED#${auditId}`, sk: 'REVOKED' });
 const revocationType = 'revocation';
-/** Each revocation takes away some that have ended, so that they need no sweep of their own. */
+/** Each revocation takes away some that have ended; housekeeping takes the rest. */
 const sweptAtOnce = 25;
 
 /** @param expiresAt end of the token, milliseconds since the epoch */
@@ -40,19 +40,22 @@ export async function revoke(store: Store, auditId: string, expiresAt: number): 
   const index = { type_pk: revocationType, type_sk: new Date(expiresAt).toISOString() };
   const item = { ...revocationKey(auditId), ...index };
   await untilWon(store, item.pk, () => store.table.transact([{ kind: 'put', item }]));
-  await sweepRevocations(store);
+  await sweepRevocations(store, sweptAtOnce);
 }
 
-async function sweepRevocations({ table, clock }: Store): Promise<void> {
+/** Forgets revocations of tokens that have ended. @param limit at most 100 @returns how many */
+export async function sweepRevocations({ table, clock }: Store, limit: number): Promise<number> {
   const between: [string, string] = ['0', new Date(clock.now()).toISOString()];
-  const { items } = await table.queryIndex({ index: 'by_type', pk: revocationType, between, limit: sweptAtOnce });
-  if (items.length === 0) return;
+  const { items } = await table.queryIndex({ index: 'by_type', pk: revocationType, between, limit });
+  if (items.length === 0) return 0;
   try {
     await table.transact(items.map(({ pk, sk }) => ({ kind: 'delete', key: { pk, sk } })));
   } catch (error) {
     // Somebody else is sweeping the same ones.
     if (!(error instanceof TransactionCancelled)) throw error;
+    return 0;
   }
+  return items.length;
 }
 
 export const isRevoked = async (table: Table, auditId: string): Promise<boolean> =>

@@ -13,6 +13,7 @@ import type { ObjectStore } from '../drivers/objects/object-store.ts';
 import type { QueueDriver } from '../drivers/queue/queue-driver.ts';
 import { DynamoDbTable } from '../drivers/table/dynamodb.ts';
 import type { Table } from '../drivers/table/table.ts';
+import { lifetimesOf } from './certificate-lifetimes.ts';
 import { systemClock } from './clock.ts';
 import { type Config, configFromEnvironment } from './config.ts';
 import { newId } from './ids.ts';
@@ -69,7 +70,12 @@ async function flowDriver({ config }: Parts): Promise<FlowDriver> {
 
 async function authorityDriver({ config, clock, table }: Parts): Promise<CertificateAuthority> {
   const { LocalCertificateAuthority } = await import('../drivers/certificates/local-authority.ts');
-  return new LocalCertificateAuthority({ table, clock, encryptionKey: sealingKey(config) });
+  return new LocalCertificateAuthority({
+    table,
+    clock,
+    encryptionKey: sealingKey(config),
+    lifetimes: lifetimesOf(config),
+  });
 }
 
 async function certificateSource({ config, table, clock }: Parts): Promise<CertificateManager> {

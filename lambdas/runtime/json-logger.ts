@@ -4,7 +4,7 @@ import { Logger as PowertoolsLogger } from '@aws-lambda-powertools/logger';
 import type { Logger } from './logger.ts';
 
 const secretNames =
-  /^(x-auth-token|x-subject-token|authorization|cookie|token|password|.*private_key|heartbeat_key|sealing_key|hmac|secret)$/i;
+  /^(x-auth-token|x-subject-token|authorization|cookie|token|password|.*private_key|.*heartbeat_key|sealing_key|hmac|secret)$/i;
 
 const withoutSecrets = (name: string, value: unknown): unknown => (secretNames.test(name) ? '[left out]' : value);
 

@@ -1,10 +1,9 @@
 // Tasks that make and end machines, and what they are born with: Octavia's compute and certificate tasks.
-import { randomBytes } from 'node:crypto';
-import { machineWish } from '../domain/amphora.ts';
+import { bornAmphora } from '../controller/amphora-birth.ts';
+import { machineWish, wishOf } from '../domain/amphora.ts';
 import { NotReady } from '../domain/errors.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import type { AmphoraRole } from '../domain/statuses.ts';
-import { timestamp } from '../domain/time.ts';
 import { eraseAmphora, putAmphora, readAmphora, setAmphora } from '../repositories/amphorae.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
@@ -18,41 +17,32 @@ const ComputeCreate: Task<{
 }> = async (services, { amphora_id, load_balancer_id = null, role = null }) => {
   const now = services.clock.now();
   const owner = load_balancer_id === null ? undefined : await readLoadBalancer(services.table, load_balancer_id);
-  const wish = machineWish(owner);
-  await putAmphora(services, {
-    id: amphora_id,
-    load_balancer_id: null,
-    status: 'BOOTING',
-    role,
-    compute_id: null,
-    lb_network_ip: null,
-    vrrp_ip: null,
-    vrrp_port_id: null,
-    ha_ip: null,
-    ha_port_id: null,
-    cert_expiration: null,
-    cached_zone: null,
-    image_id: null,
-    compute_flavor: wish.compute_flavor,
-    heartbeat_key: services.sealer.seal(randomBytes(32).toString('hex'), heartbeatPurpose(amphora_id)),
-    created_at: timestamp(now),
-    updated_at: null,
-    busy_until: now + services.config.operation_timeout_ms,
-  });
+  await putAmphora(services, bornAmphora(services, amphora_id, role, machineWish(owner)));
   const row = await readAmphora(services.table, amphora_id);
   if (row?.status !== 'BOOTING') return { compute_id: row?.compute_id ?? null };
-  const issued = await services.authority.issueAmphora(amphora_id, now);
+  const issued = await bornWith(services, amphora_id, now);
   const machine = await services.compute.build({
     amphora_id,
     server_certificate: issued.certificate,
     server_private_key: issued.private_key,
-    ca_certificate: await services.authority.caCertificate(),
+    ca_certificate: issued.ca_certificate,
     heartbeat_key: services.sealer.open(row.heartbeat_key, heartbeatPurpose(amphora_id)),
-    ...wish,
+    // What a spare is to be says its row, which whoever wanted it has put.
+    ...(owner === undefined ? wishOf(row) : machineWish(owner)),
   });
-  await setAmphora(services, amphora_id, { compute_id: machine.compute_id, cert_expiration: issued.expires_at });
+  await setAmphora(services, amphora_id, { compute_id: machine.compute_id });
   return { compute_id: machine.compute_id };
 };
+
+/** On record before the machine is there, and the first time alone: it may have been built with what an earlier attempt made. */
+async function bornWith({ authority, ...services }: Services, amphoraId: string, now: number) {
+  const trust = await authority.trust();
+  const issued = await authority.issueAmphora(amphoraId, now);
+  const trusted_authorities = trust.authorities.map(({ id }) => id);
+  const born = { cert_expiration: issued.expires_at, cert_authority: issued.authority, trusted_authorities };
+  await setAmphora(services, amphoraId, born, { equals: { cert_expiration: null } });
+  return { ...issued, ca_certificate: trust.authorities.map(({ certificate }) => certificate).join('') };
+}
 
 const ComputeWait: Task<{ amphora_id: string; compute_id: string }> = async (services, { amphora_id, compute_id }) => {
   const machine = await services.compute.get(compute_id);

@@ -17,6 +17,7 @@ import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { held, type OfOperation, owned } from './held.ts';
 import { promotionTasks } from './promotion.ts';
+import { rotationEndTasks } from './rotation.ts';
 import { type Task, taskHandler } from './task.ts';
 
 /**
@@ -76,7 +77,10 @@ const ClaimSpare: Task<OfOperation & { role: AmphoraRole }> = async (services, i
   const candidate = row.candidates.find((one) => one.role === input.role && one.operation_id === input.operation_id);
   if (candidate === undefined) throw new Superseded(`no ${input.role} is planned`);
   if (candidate.is_spare) return candidate;
-  const fitting = (await readSpares(services.table)).filter((spare) => isSpareFor(spare, machineWish(row)));
+  const { image_id } = row.operation ?? {};
+  const fitting = (await readSpares(services.table)).filter(
+    (spare) => isSpareFor(spare, machineWish(row)) && (image_id === undefined || spare.image_id === image_id),
+  );
   for (const spare of fitting) {
     const claimed: Candidate = { ...candidate, amphora_id: spare.id, is_spare: true };
     if (await claim(services, input, claimed)) return claimed;
@@ -255,6 +259,7 @@ const AbandonAmphora: Task<{ amphora_id: string }> = async (services, { amphora_
 
 export const lifecycleTasks = {
   ...promotionTasks,
+  ...rotationEndTasks,
   PlanAmphorae,
   PlanFailover,
   PlanReplacement,

@@ -23,6 +23,8 @@ export interface Machine {
   amphora_id: string;
   lb_network_ip: string;
   zone: string | null;
+  /** What it was made of; none of machines from before images had a name. */
+  image_id?: string;
 }
 
 const logLimitBytes = 1024 * 1024;

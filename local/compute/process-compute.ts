@@ -1,6 +1,7 @@
 // Compute of one machine, in Nova's place: an amphora is a process (the agent) with a directory for a disk and a loopback
 // address for a network. Processes outlive the service; what runs is always asked of /proc, never remembered.
-import { mkdirSync, realpathSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { connect } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -51,6 +52,8 @@ export interface ProcessComputeOptions {
   /** Where amphorae get their addresses, inside 127.0.0.0/8. */
   cidr?: string;
   agentPort?: number;
+  /** Name of the image beside the bytes of the agent: another name makes amphorae of an older one old. */
+  imageName?: string;
   /** Options of Node for the agents. */
   execArgv?: string[];
   /** Environment of the agents; nothing else of the service's is handed on. */
@@ -65,6 +68,7 @@ export class ProcessComputeDriver implements ComputeDriver {
   readonly #port: number;
   readonly #addresses: LoopbackAddresses;
   readonly #agents: AgentProcesses;
+  #imageId: string | undefined;
   /** Calls for one amphora come one after the other: a delete must not meet a build halfway. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
@@ -82,6 +86,17 @@ export class ProcessComputeDriver implements ComputeDriver {
       environment: options.environment ?? {},
       ephemeral: options.ephemeral ?? false,
     });
+  }
+
+  /** What every amphora that is started now runs. */
+  async currentImage(): Promise<string> {
+    return this.#image;
+  }
+
+  /** Read when it is first asked for: who only ends machines has no agent at hand. */
+  get #image(): string {
+    this.#imageId ??= imageOf(this.#options);
+    return this.#imageId;
   }
 
   build(boot: AmphoraBoot): Promise<Compute> {
@@ -163,7 +178,12 @@ export class ProcessComputeDriver implements ComputeDriver {
   async #furnish(directory: AmphoraDirectory, boot: AmphoraBoot): Promise<void> {
     directory.make();
     const lb_network_ip = await this.#addresses.reserve(boot.amphora_id);
-    const machine = { amphora_id: boot.amphora_id, lb_network_ip, zone: boot.availability_zone };
+    const machine = {
+      amphora_id: boot.amphora_id,
+      lb_network_ip,
+      zone: boot.availability_zone,
+      image_id: this.#image,
+    };
     directory.fill(boot, machine, this.#settings(directory, machine, boot.heartbeat_key));
   }
 
@@ -192,7 +212,7 @@ export class ProcessComputeDriver implements ComputeDriver {
       state,
       lb_network_ip: state === 'RUNNING' ? machine!.lb_network_ip : null,
       zone: machine?.zone ?? null,
-      image_id: null,
+      image_id: machine?.image_id ?? null,
     };
   }
 
@@ -240,6 +260,12 @@ export class ProcessComputeDriver implements ComputeDriver {
     turn.then(leave, leave);
     return turn;
   }
+}
+
+/** The digest of the agent, and the name when there is one. */
+function imageOf({ agentFile, imageName = '' }: ProcessComputeOptions): string {
+  const digest = createHash('sha256').update(readFileSync(agentFile)).digest('hex').slice(0, 16);
+  return imageName === '' ? digest : `${imageName}-${digest}`;
 }
 
 const amphoraIdOf = (computeId: string): string => computeId.replace(prefix, '');

@@ -100,6 +100,7 @@ describe('an amphora', () => {
     ['GET', ''],
     ['DELETE', ''],
     ['PUT', '/config'],
+    ['PUT', '/certificate'],
     ['PUT', '/failover'],
   ])('that is not there is not found: %s %s', async (method, below) => {
     for (const id of [unknownId, 'x'.repeat(3000)]) {
@@ -303,6 +304,29 @@ describe('failing over an amphora', () => {
     const { id, amphora } = await site();
     await changeLoadBalancer(world.services, id, () => ({ amphora_ids: [] }));
     expect(refusal(await failover(amphora))).toEqual({ status: 409, text: text(amphora) });
+  });
+});
+
+describe('the certificate of an amphora', () => {
+  it('is renewed when an administrator asks for it, and the amphora is busy with it meanwhile', async () => {
+    const { id, amphora } = await site();
+    const isBusy = async () => (await api.get(at(amphora))).body.amphora.cert_busy;
+    expect((await api.ask('admin', 'PUT', `${at(amphora)}/certificate`)).status).toBe(202);
+    const held = world.hold('rotate-amphora-certificate/PutCertificate');
+    await world.housekeeping();
+    await held.reached();
+    expect(await isBusy()).toBe(true);
+    held.letGo();
+    await world.settle();
+    expect(await isBusy()).toBe(false);
+    expect(world.journal.filter((call) => call === 'amphora.putCertificate')).toHaveLength(1);
+    expect((await world.loadBalancer(id)).amphora_ids).toEqual([amphora]);
+  });
+
+  it('is not renewed of one that is on its way or to go', async () => {
+    const booting = await aSpare();
+    const text = `amphora ${booting} is immutable and cannot be updated.`;
+    expect(refusal(await api.ask('admin', 'PUT', `${at(booting)}/certificate`))).toEqual({ status: 409, text });
   });
 });
 

@@ -1,7 +1,10 @@
 // The health manager: heartbeats in, operating statuses and statistics out, and failovers of amphorae that fell silent.
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
+import { setAmphora } from '../../lambdas/repositories/amphorae.ts';
+import { readMemberStatistics } from '../../lambdas/repositories/member-statistics.ts';
 import { amphoraOf, BeatingAmphora, noTraffic } from '../support/heartbeats.ts';
 import { memberAt, type Shown } from '../support/octavia-api.ts';
 import { usePlane } from '../support/planes.ts';
@@ -138,6 +141,33 @@ describe.each(tables)('on $name', ({ make }) => {
         expect(given.plane.amphorae.pushesOf(lb['id'])).toHaveLength(before + 2);
       },
     );
+
+    it('that waited with others tells of more members with them than one write holds', async () => {
+      const { members, lb, amphora } = await site();
+      const counts = (rx: number): [number, number, number, number, number] => [rx, 2, 3, 0, 0];
+      // A page in each of 120: the first and the last have members that there are.
+      const ids = [members[0]!['id'], ...Array.from({ length: 118 }, () => randomUUID()), members[1]!['id']];
+      const pages = ids.map((id, page) => [page, { [id]: counts(page + 1) }] as const);
+      const beats = Array.from({ length: 8 }, (_, beat) =>
+        amphora.signed(amphora.beat({ member_pages: Object.fromEntries(pages.slice(beat * 15, beat * 15 + 15)) })),
+      );
+      await amphora.deliver(...beats);
+      const { services } = given.plane;
+      const read = (id: string) => readMemberStatistics(services.table, lb['id'], id, [amphora.id]);
+      expect([(await read(ids[0]!)).bytes_in, (await read(ids[119]!)).bytes_in]).toEqual([1, 120]);
+    });
+
+    it('of a standby that lost its configuration has it pushed again: it may take over any time', async () => {
+      const own = await site();
+      const { lb, amphora } = own;
+      await amphora.send(report(own, ['UP', 'UP']));
+      const before = [await statuses(own), given.plane.amphorae.pushesOf(lb['id']).length] as const;
+      await setAmphora(given.plane.services, amphora.id, { role: 'BACKUP' });
+      await amphora.send({ generation: null });
+      await given.plane.settle();
+      expect(given.plane.amphorae.pushesOf(lb['id'])).toHaveLength(before[1] + 1);
+      expect(await statuses(own)).toEqual(before[0]);
+    });
   });
 
   describe('an amphora', () => {

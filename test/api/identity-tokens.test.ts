@@ -124,7 +124,8 @@ describe('looking up', () => {
 
   it('tells the catalog of a token with a project only', async () => {
     const scoped = await cloud.ask({ path: '/identity/v3/auth/catalog', token: await demoToken() });
-    expect(scoped.body.catalog).toHaveLength(3);
+    const types = scoped.body.catalog.map((service: { type: string }) => service.type);
+    expect(types.toSorted()).toEqual(['identity', 'key-manager', 'load-balancer', 'network']);
     const token = await tokenOf('demo', demoPassword);
     expect((await cloud.ask({ path: '/identity/v3/auth/catalog', token })).status).toBe(403);
   });

@@ -40,7 +40,7 @@ const readers: Persona[] = [...writers, 'reader', 'observer', 'global observer']
 function allowedBy(route: string): Persona[] {
   const [method, path] = route.split(' ') as [string, string];
   const isRead = method === 'GET';
-  if (/octavia\/amphorae|profiles|_capabilities/.test(path)) return admins;
+  if (/octavia\/(amphorae|rollouts)|profiles|_capabilities/.test(path)) return admins;
   if (path.endsWith('/failover')) return admins;
   if (path.includes('/quotas')) return isRead ? [...readers, 'quota admin'] : [...admins, 'quota admin'];
   if (/\/(flavors|availabilityzones|providers)/.test(path)) return isRead ? readers : admins;

@@ -12,8 +12,14 @@ const now = Date.parse('2026-11-21T00:00:00Z');
 const serverAuth = '1.3.6.1.5.5.7.3.1';
 const clientAuth = '1.3.6.1.5.5.7.3.2';
 
-const implementations: Record<string, (table: SqliteTable, encryptionKey: Buffer) => CertificateAuthority> = {
-  local: (table, encryptionKey) => new LocalCertificateAuthority({ table, encryptionKey, clock: { now: () => now } }),
+type Clock = { now(): number };
+const standingStill: Clock = { now: () => now };
+const implementations: Record<
+  string,
+  (table: SqliteTable, encryptionKey: Buffer, clock?: Clock) => CertificateAuthority
+> = {
+  local: (table, encryptionKey, clock = standingStill) =>
+    new LocalCertificateAuthority({ table, encryptionKey, clock }),
 };
 
 describe.each(Object.entries(implementations))('certificate authority: %s', (_name, make) => {
@@ -88,5 +94,114 @@ describe.each(Object.entries(implementations))('certificate authority: %s', (_na
     expect(items).toHaveLength(2);
     expect(JSON.stringify(items)).not.toContain('PRIVATE KEY');
     await expect(make(table, randomBytes(32)).issueAmphora(amphoraId, now)).rejects.toThrow(DriverError);
+  });
+
+  describe('near its end', () => {
+    const hourMs = 3_600_000;
+    const end = now + 3_650 * dayMs;
+    const renewal = end - 400 * dayMs + 1;
+    const inUse = () => false;
+    const unused = () => true;
+    let time: number;
+    let older: string;
+    beforeEach(async () => {
+      time = now;
+      authority = make(table, key, { now: () => time });
+      older = (await authority.trust()).signer;
+      time = renewal;
+    });
+    /** Another process, as after a kill. */
+    const another = () => make(table, key, { now: () => time });
+    const introduced = async () => {
+      await authority.advance(time, unused);
+      const { authorities } = await authority.trust();
+      return authorities[1]!.id;
+    };
+    const signing = async () => {
+      const newer = await introduced();
+      time += hourMs;
+      await authority.advance(time, unused);
+      return newer;
+    };
+
+    it('goes on alone until it is time for a successor', async () => {
+      time = renewal - 2;
+      expect(await authority.advance(time, unused)).toBeUndefined();
+      expect(await authority.trust()).toMatchObject({ version: 1, signer: older, authorities: [{ id: older }] });
+    });
+
+    it('is trusted beside its successor, which does not sign before everybody can know of it', async () => {
+      expect(await authority.advance(time, unused)).toBe('introduced');
+      const { authorities, signer, version } = await authority.trust();
+      expect({ signer, version, ids: authorities.length }).toEqual({ signer: older, version: 2, ids: 2 });
+      expect((await authority.caCertificate()).match(/BEGIN CERTIFICATE/g)).toHaveLength(2);
+      time += hourMs - 1;
+      expect(await authority.advance(time, unused)).toBeUndefined();
+      expect((await authority.issueAmphora(amphoraId, time)).authority).toBe(older);
+    });
+
+    it('lets the successor sign, and keeps a client certificate of each', async () => {
+      const newer = await signing();
+      const trust = await authority.trust();
+      const [first, second] = trust.authorities.map(({ certificate }) => new X509Certificate(certificate));
+      expect(trust.signer).toBe(newer);
+      const issued = await authority.issueAmphora(amphoraId, time);
+      expect(issued.authority).toBe(newer);
+      expect(new X509Certificate(issued.certificate).verify(second!.publicKey)).toBe(true);
+      const clientOf = async (id?: string) => new X509Certificate((await authority.client(time, id)).certificate);
+      expect((await clientOf(older)).verify(first!.publicKey)).toBe(true);
+      expect((await clientOf()).verify(second!.publicKey)).toBe(true);
+      expect((await clientOf(newer)).raw).toEqual((await clientOf()).raw);
+    });
+
+    it('stays for as long as anybody needs it, and is forgotten with its key and client afterwards', async () => {
+      const newer = await signing();
+      time += 30 * dayMs;
+      expect(await authority.advance(time, inUse)).toBeUndefined();
+      const asked: string[][] = [];
+      const ask = (...ids: [string, string]) => asked.push(ids) > 0;
+      expect(await authority.advance(time, ask)).toBe('retired');
+      expect(asked).toEqual([[older, newer]]);
+      expect(await authority.trust()).toMatchObject({ version: 3, signer: newer, authorities: [{ id: newer }] });
+      await expect(authority.client(time, older)).rejects.toThrow(DriverError);
+      expect((await table.query({ pk: 'CA#local' })).items).toHaveLength(2);
+      expect(await authority.advance(time, unused)).toBeUndefined();
+    });
+
+    it('does not go right after the successor began to sign: somebody may not know yet', async () => {
+      await signing();
+      time += hourMs - 1;
+      expect(await authority.advance(time, unused)).toBeUndefined();
+      time += 1;
+      expect(await authority.advance(time, unused)).toBe('retired');
+    });
+
+    it('is gone on with by another process, at each step', async () => {
+      const phases = [];
+      for (let step = 0; step < 3; step++, time += hourMs) phases.push(await another().advance(time, unused));
+      expect(phases).toEqual(['introduced', 'signing', 'retired']);
+    });
+
+    it('takes each step once, however many take it at once', async () => {
+      for (const phase of ['introduced', 'signing', 'retired']) {
+        const several = await Promise.all(Array.from({ length: 4 }, () => another().advance(time, unused)));
+        expect(several.filter((one) => one !== undefined)).toEqual([phase]);
+        time += hourMs;
+      }
+    });
+
+    it('is known to be replaced by every process in less time than both are trusted', async () => {
+      const behind = another();
+      await behind.trust();
+      const newer = await introduced();
+      time += hourMs / 4;
+      expect((await behind.trust()).authorities.map(({ id }) => id)).toEqual([older, newer]);
+    });
+
+    it('signs nothing that is valid for longer than itself', async () => {
+      time = end - 100 * dayMs;
+      const { expires_at } = await authority.issueAmphora(amphoraId, time);
+      expect(parseTimestamp(expires_at)).toBe(end);
+    });
   });
 });

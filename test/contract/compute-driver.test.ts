@@ -48,6 +48,14 @@ describe.each(Object.entries(implementations))('compute driver: %s', (_name, mak
     expect(await compute.list()).toHaveLength(1);
   });
 
+  it('makes machines of the image it names beforehand', async () => {
+    const boot = await bootOf();
+    const image = await compute.currentImage(boot);
+    const made = await compute.build(boot);
+    expect((await running(compute, made)).image_id).toBe(image);
+    expect(await compute.currentImage(boot)).toBe(image);
+  });
+
   it('deletes a machine for good, and one that is gone', async () => {
     const made = await compute.build(await bootOf());
     await compute.delete(made.compute_id);

@@ -1,7 +1,9 @@
 // The agent with the real HAProxy: what a push, a plugged VIP, a kill and a lost queue do to clients of a listener.
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -367,6 +369,27 @@ describe('heartbeats', () => {
     expect(bytes).toEqual(bytes.toSorted((a, b) => a - b));
     expect(new Set(queue.heartbeats.filter((each) => each.id === amphora.id).map((each) => each.boot)).size).toBe(2);
   }, 15_000);
+
+  test('go on while a configuration takes long, also when a removed member still has connections', async () => {
+    await amphora.remove();
+    const directory = mkdtempSync(join(tmpdir(), 'slow-haproxy-'));
+    const [haproxy_path, slow] = [join(directory, 'haproxy'), join(directory, 'slow')];
+    const waits = `[ "$1" = -c ] && [ -e ${slow} ] && sleep 4`;
+    writeFileSync(haproxy_path, `#!/bin/sh\n${waits}\nexec /usr/sbin/haproxy "$@"\n`, { mode: 0o755 });
+    amphora = await TestAmphora.boot(queue, { haproxy_path });
+    await serve([server('m1'), server('m2')]);
+    const open = Array.from({ length: 4 }, () => connect({ host: vip, port }).on('error', () => {}));
+    for (const socket of open) socket.write('GET /slow HTTP/1.1\r\nhost: lb\r\n\r\n');
+    await sleep(100);
+    await amphora.push(loadBalancer, 2, textOf([server('m1')]));
+    writeFileSync(slow, '');
+    const from = Date.now();
+    await amphora.push(loadBalancer, 3, textOf([server('m1')], { listener: '  timeout http-keep-alive 3s' }));
+    const told = queue.heartbeats.map(({ received_at }) => received_at).filter((at) => at > from && at < from + 4_000);
+    expect(told.length).toBeGreaterThanOrEqual(2);
+    for (const socket of open) socket.destroy();
+    rmSync(directory, { recursive: true });
+  }, 20_000);
 
   test('tell at once that a member is down', async () => {
     const doomed = await startMember('doomed');

@@ -1,5 +1,7 @@
 // TLS from the load balancer to members, over the whole service: whose certificate is believed, what members are shown, and members
 // that come and go without a reload.
+import { connect as connectHttp2 } from 'node:http2';
+import { text as readAll } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type Issuer, makeIssuer } from '../support/issuers.ts';
@@ -129,4 +131,35 @@ test('encrypts to members of a listener that is not encrypted itself', async () 
   await add(all, await startMember(await issuer.issue('any.example')));
   const said = await fetch(`http://${all.place.host}:8080/`);
   expect(said.status).toBe(200);
+});
+
+test('puts down to the pool what is wrong with its ciphers: members are not to blame, and serve on as before', async () => {
+  const all = await served({ ca_tls_container_ref: authority });
+  const ids = [];
+  for (let one = 0; one < 2; one++) ids.push(await add(all, await startMember(await issuer.issue('www.example'))));
+  await service.api.update('pools', all.poolId, { tls_ciphers: 'NO-SUCH-CIPHER' });
+  await service.api.becomes('pools', all.poolId, 'ERROR');
+  await service.api.active(all.lb.id);
+  expect((await askOnce(all.place, named)).status).toBe(200);
+  for (const id of ids) await service.api.becomes(`pools/${all.poolId}/members`, id, 'ACTIVE');
+  await service.api.update('pools', all.poolId, { tls_ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' });
+  await service.api.becomes('pools', all.poolId, 'ACTIVE');
+  await service.api.active(all.lb.id);
+  expect((await askOnce(all.place, named)).status).toBe(200);
+});
+
+test('speaks HTTP/2 from the client to the member, many requests at once on one connection', async () => {
+  const all = await served({ ca_tls_container_ref: authority, alpn_protocols: ['h2', 'http/1.1'] });
+  await add(all, await startMember(await issuer.issue('www.example')));
+  const { host, port } = all.place;
+  const client = connectHttp2(`https://${host}:${port}`, { rejectUnauthorized: false, ...named });
+  const versions = await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      const stream = client.request({ ':path': '/', ':authority': 'www.example' });
+      return (JSON.parse(await readAll(stream)) as Seen).version;
+    }),
+  );
+  expect(client.alpnProtocol).toBe('h2');
+  expect(new Set(versions)).toEqual(new Set(['2.0']));
+  client.close();
 });

@@ -1,6 +1,7 @@
 // TLS that ends at the load balancer, over the whole service with real clients: which certificate is shown, what is spoken, who may
 // come in, what members are told, and what a broken reference does.
 import { execFileSync } from 'node:child_process';
+import { constants } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { connect as connectHttp2 } from 'node:http2';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { type Issued, type Issuer, makeIssuer } from '../support/issuers.ts';
 import { LocalService } from '../support/local-service.ts';
 import type { Attributes, LoadBalancer, Resource } from '../support/octavia-client.ts';
 import { ServiceSecrets } from '../support/service-secrets.ts';
-import { askOnce, type Place, shake, shownTo, startPlainMember, type TlsMember } from '../support/tls-traffic.ts';
+import { ask, askOnce, type Place, shake, shownTo, startPlainMember, type TlsMember } from '../support/tls-traffic.ts';
 
 let service: LocalService;
 let secrets: ServiceSecrets;
@@ -126,6 +127,26 @@ describe('a TERMINATED_HTTPS listener', () => {
     const empty = await listen({ default_tls_container_ref, hsts_max_age: 60, default_pool_id: null });
     const said = await askOnce(empty.place);
     expect([said.status, said.headers['strict-transport-security']]).toEqual([503, 'max-age=60;']);
+  });
+
+  test('lets nobody in by a session that was begun with another listener, which asked for no certificate', async () => {
+    const default_tls_container_ref = await issued('www.example');
+    const open = await listen({ default_tls_container_ref });
+    const guarded = await listen({
+      default_tls_container_ref,
+      client_ca_tls_container_ref: await secrets.keep(issuer.certificate),
+      client_authentication: 'MANDATORY',
+    });
+    // Sessions that the server remembers, as older clients have them.
+    const withoutTickets = { maxVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_TICKET } as const;
+    await expect(askOnce(guarded.place, withoutTickets)).rejects.toThrow();
+    const begun = await shake(open.place, withoutTickets);
+    expect((await ask(begun)).status).toBe(200);
+    const session = begun.getSession()!;
+    begun.destroy();
+    await expect(askOnce(guarded.place, { ...withoutTickets, session })).rejects.toThrow();
+    const { certificate: cert, private_key: key } = await issuer.issue('alice');
+    expect((await askOnce(guarded.place, { ...withoutTickets, cert, key })).status).toBe(200);
   });
 
   test('cannot have ciphers that nobody knows: it says so and the others serve on', async () => {

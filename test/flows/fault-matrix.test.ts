@@ -46,6 +46,7 @@ const faults: Record<string, { isPassing: boolean; inject(world: FlowWorld, at: 
 const methods = [
   ...['compute.build', 'compute.delete', 'network.plugVip', 'network.unplugVip', 'network.takeVip'],
   ...['network.releaseVip', 'amphora.pushConfiguration', 'amphora.postVipPlug'],
+  ...['amphora.putAuthorities', 'amphora.putCertificate', 'amphora.putHeartbeatKey'],
 ];
 
 /** Undefined when the scenario does not come by that state. */

@@ -283,6 +283,24 @@ describe('what is known of certificates', () => {
     await expect(served()).rejects.toThrow('cannot be read');
   });
 
+  it('is kept of what is served on while a change is refused, and no longer', async () => {
+    const listener = await inForce();
+    await keepCertificate(source, 2, projectId, other);
+    const change = async (default_tls_container_ref: string, refused: [string, string][]) => {
+      await api.made('PUT', `listeners/${listener['id']}`, { listener: { default_tls_container_ref } });
+      const tree = (await readTree(table, loadBalancer['id']))!;
+      const outcome = { generation: tree.loadBalancer.generation, refused: new Map(refused) };
+      await commitApplied(api.services, tree, outcome, { operation_timeout_ms: 1 });
+      for (let minute = 0; minute < 12; minute++) await round();
+    };
+    await change(containerRef(2), [[listener['id'], 'ee key too small']]);
+    expect((await served()).certificate).toBe(one.certificate);
+    expect(await known()).toEqual([1, 2]);
+    await change(containerRef(2), []);
+    await expect(served()).rejects.toThrow('cannot be read');
+    expect(await known()).toEqual([1, 1]);
+  });
+
   it('goes with the load balancer', async () => {
     await inForce();
     await table.transact([

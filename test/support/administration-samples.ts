@@ -29,7 +29,9 @@ export async function administer(api: OctaviaApi, services: Services, lb: Shown,
   const broken = services.newId();
   await putAmphora(services, { ...amphora, id: broken, load_balancer_id: null, compute_id: null });
   await setAmphora(services, broken, { status: 'ERROR' });
+  const rollout = await api.expect(201, api.ask('POST', '/v2.0/octavia/rollouts', { rollout: {} }));
   return {
+    rollout_id: rollout['id'],
     flavorprofile_id: flavorProfile['id'],
     availability_zone_profile_id: zoneProfile['id'],
     flavor_id: flavor['id'],
@@ -94,10 +96,17 @@ export const administrationSamples: Record<string, Sample> = {
     ...admin(204),
     as: { availability_zone_profile_id: 'unused_zone' },
   },
+  'GET /v2.0/octavia/rollouts': admin(200, 'rollouts'),
+  'GET /v2.0/octavia/rollouts/{rollout_id}': admin(200, 'rollout'),
+  'PUT /v2.0/octavia/rollouts/{rollout_id}': admin(200, 'rollout', { status: 'PAUSED' }),
+  'DELETE /v2.0/octavia/rollouts/{rollout_id}': admin(204),
+  // There is one at a time.
+  'POST /v2.0/octavia/rollouts': admin(201, 'rollout', {}),
   'GET /v2.0/octavia/amphorae': admin(200, 'amphorae'),
   'GET /v2.0/octavia/amphorae/{amphora_id}': admin(200, 'amphora'),
   'GET /v2.0/octavia/amphorae/{amphora_id}/stats': admin(200, 'amphora_stats'),
   'PUT /v2.0/octavia/amphorae/{amphora_id}/config': admin(202),
+  'PUT /v2.0/octavia/amphorae/{amphora_id}/certificate': admin(202),
   'PUT /v2.0/octavia/amphorae/{amphora_id}/failover': admin(202),
   'DELETE /v2.0/octavia/amphorae/{amphora_id}': { ...admin(204), as: { amphora_id: 'broken_amphora_id' } },
 };

@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AgentSettings, Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { makeAuthority, type Pair, type TestAuthority } from './certificates.ts';
+import { haproxyPath } from './haproxy.ts';
 
 export const authority: TestAuthority = await makeAuthority();
 export const controlPlane: Pair = await authority.issue('octavia-control-plane');
@@ -43,6 +44,9 @@ export async function until<T>(what: string, look: () => T | Promise<T>, timeout
 
 export class TestQueue {
   readonly heartbeats: (Heartbeat & { received_at: number })[] = [];
+  /** Keys heartbeats may be signed with, and the one the last was. */
+  readonly keys = [heartbeatKey];
+  lastKey = '';
   isAway = false;
   readonly #server: Server;
 
@@ -75,8 +79,9 @@ export class TestQueue {
     if (this.isAway) return { status: 503, answer: { message: 'away' } };
     const text = (JSON.parse(body) as { MessageBody: string }).MessageBody;
     const { payload, hmac } = JSON.parse(text) as SignedHeartbeat;
-    const expected = createHmac('sha256', heartbeatKey).update(payload).digest('hex');
-    if (hmac !== expected) return { status: 400, answer: { message: 'wrong signature' } };
+    const key = this.keys.find((one) => createHmac('sha256', one).update(payload).digest('hex') === hmac);
+    if (key === undefined) return { status: 400, answer: { message: 'wrong signature' } };
+    this.lastKey = key;
     this.heartbeats.push({ ...JSON.parse(payload), received_at: Date.now() });
     const digest = createHash('md5').update(text).digest('hex');
     return { status: 200, answer: { MessageId: randomUUID(), MD5OfMessageBody: digest } };
@@ -119,7 +124,7 @@ export class TestAmphora {
       heartbeat_queue_url: `${queue.endpoint}/000000000000/heartbeats`,
       sqs_endpoint: queue.endpoint,
       region: 'eu-central-1',
-      haproxy_path: '/usr/sbin/haproxy',
+      haproxy_path: haproxyPath,
       hard_stop_after_ms: 5_000,
       max_connections: 2_000,
       ends_with_stdin: false,

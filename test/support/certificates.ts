@@ -16,7 +16,8 @@ export interface Pair {
 
 export interface TestAuthority {
   certificate: string;
-  issue(commonName: string): Promise<Pair>;
+  /** Valid from a day ago until a day from now, unless told otherwise. */
+  issue(commonName: string, from?: Date, to?: Date): Promise<Pair>;
 }
 
 const makeKeys = () => webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
@@ -25,22 +26,23 @@ async function toPem(key: webcrypto.CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }
 
-export async function makeAuthority(): Promise<TestAuthority> {
+export async function makeAuthority(name = 'test authority'): Promise<TestAuthority> {
   const keys = await makeKeys();
   const lifetime = { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + dayMs) };
   const authority = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=test authority',
+    name: `CN=${name}`,
     ...lifetime,
     keys: keys,
     signingAlgorithm: algorithm,
     extensions: [new x509.BasicConstraintsExtension(true, 1, true)],
   });
-  const issue = async (commonName: string): Promise<Pair> => {
+  const issue = async (commonName: string, from = lifetime.notBefore, to = lifetime.notAfter): Promise<Pair> => {
     const own = await makeKeys();
     const certificate = await x509.X509CertificateGenerator.create({
       subject: `CN=${commonName}`,
       issuer: authority.subject,
-      ...lifetime,
+      notBefore: from,
+      notAfter: to,
       signingKey: keys.privateKey,
       publicKey: own.publicKey,
       signingAlgorithm: algorithm,

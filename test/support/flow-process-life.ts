@@ -3,11 +3,15 @@ import type { CertificateAuthority } from '../../lambdas/drivers/certificates/ce
 import type { ExecutionStore } from '../../local/flows/execution-store.ts';
 import { FlowHalted } from '../../local/flows/failures.ts';
 
+const paper = { expires_at: '2035-01-01T00:00:00.000000', authority: 'paper' };
+
 /** Signs nothing, at once: what amphorae are born with is not what flows are about. */
 export const paperAuthority: CertificateAuthority = {
+  trust: async () => ({ version: 1, authorities: [{ id: 'paper', certificate: 'authority' }], signer: 'paper' }),
   caCertificate: async () => 'authority',
-  issueAmphora: async (id) => ({ certificate: id, private_key: id, expires_at: '2035-01-01T00:00:00.000000' }),
-  client: async () => ({ certificate: '', private_key: '', expires_at: '2035-01-01T00:00:00.000000' }),
+  issueAmphora: async (id) => ({ certificate: id, private_key: id, ...paper }),
+  client: async () => ({ certificate: '', private_key: '', ...paper }),
+  advance: async () => undefined,
 };
 
 const records = new Set(['insert', 'saveCheckpoint']);

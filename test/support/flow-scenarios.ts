@@ -1,5 +1,6 @@
 // Operations on load balancers that between them visit every state of every flow.
 import { requestFailover } from '../../lambdas/controller/failover.ts';
+import { setAmphora } from '../../lambdas/repositories/amphorae.ts';
 import type { Config } from '../../lambdas/runtime/config.ts';
 import { isChild, type TaskState, taskStates } from './flow-states.ts';
 import { FlowWorld } from './flow-world.ts';
@@ -57,6 +58,16 @@ export const scenarios: Scenario[] = [
     prepare: active,
     go: (world, id) => world.remove(id),
     becomes: 'gone',
+  },
+  {
+    name: 'rotate a certificate',
+    flows: ['rotate-amphora-certificate'],
+    prepare: active,
+    go: async (world, id) => {
+      await setAmphora(world.outside, await firstAmphora(world, id), { is_rotation_asked: true });
+      await world.housekeeping();
+    },
+    becomes,
   },
   {
     name: 'build a spare',

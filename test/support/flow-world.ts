@@ -56,6 +56,9 @@ const effects = new Set(
     'network.releaseVip',
     'amphora.pushConfiguration',
     'amphora.postVipPlug',
+    'amphora.putAuthorities',
+    'amphora.putCertificate',
+    'amphora.putHeartbeatKey',
   ]),
 );
 const quiet = new Set(['table', 'queue', 'flows']);

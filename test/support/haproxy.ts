@@ -9,6 +9,9 @@ import { text as readAll } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { manifestLine } from '../../amphora/agent-api.ts';
 
+/** Another one than the system's where the environment names it, as the service does. */
+export const haproxyPath = process.env['OCTAVIA_HAPROXY'] ?? '/usr/sbin/haproxy';
+
 /** What `haproxy -c` says of one text. */
 export interface Verdict {
   isValid: boolean;
@@ -46,10 +49,10 @@ export class HaproxyDirectory implements Disposable {
     return file;
   }
 
-  async check(text: string): Promise<Verdict> {
+  async check(text: string, program = haproxyPath): Promise<Verdict> {
     const file = this.write(text);
     return new Promise((resolve, reject) => {
-      execFile('haproxy', ['-c', '-f', file], (error, stdout, stderr) => {
+      execFile(program, ['-c', '-f', file], (error, stdout, stderr) => {
         if (error && typeof error.code !== 'number') {
           reject(new Error('these tests need HAProxy, which is not installed', { cause: error }));
           return;
@@ -63,7 +66,7 @@ export class HaproxyDirectory implements Disposable {
 
   /** Starts HAProxy and waits until its stats socket answers. */
   async start(text: string): Promise<RunningHaproxy> {
-    const child = spawn('haproxy', ['-db', '-f', this.write(text)], { stdio: 'ignore' });
+    const child = spawn(haproxyPath, ['-db', '-f', this.write(text)], { stdio: 'ignore' });
     await once(child, 'spawn');
     const running = new RunningHaproxy(child, join(this.path, 'haproxy.sock'));
     await until('HAProxy answers', async () => (await running.ask('show info').catch(() => '')) !== '');

@@ -1,17 +1,20 @@
 // Both ends of the traffic through a VIP: members that count what reaches them, and clients that count what fails.
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, get, Agent as HttpAgent, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const requestTimeoutMs = 10_000;
 
-/** Answers every request with its name. */
+/** Answers every request with its name, and says back what comes through a connection that was upgraded, as a WebSocket is. */
 export class TestMember implements Disposable {
   readonly name: string;
   readonly address = '127.0.0.1';
   requests = 0;
   readonly #server: Server;
+  readonly #upgraded = new Set<Duplex>();
 
   private constructor(name: string) {
     this.name = name;
@@ -21,6 +24,17 @@ export class TestMember implements Disposable {
     });
     // Idle connections are closed by HAProxy alone, never under a request that is on its way.
     this.#server.keepAliveTimeout = 0;
+    this.#server.on('upgrade', ({ headers }, socket) => this.#upgrade(socket, headers['sec-websocket-key']));
+  }
+
+  #upgrade(socket: Duplex, key = ''): void {
+    this.#upgraded.add(socket);
+    socket.on('error', () => socket.destroy()).on('close', () => this.#upgraded.delete(socket));
+    // HAProxy takes no answer to a WebSocket's key but the one of the standard.
+    const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+    const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket'];
+    socket.write(`${[...lines, `Sec-WebSocket-Accept: ${accept}`, `X-Member: ${this.name}`].join('\r\n')}\r\n\r\n`);
+    socket.pipe(socket);
   }
 
   /** @param host where it listens: 0.0.0.0 makes every loopback address a member */
@@ -42,6 +56,7 @@ export class TestMember implements Disposable {
   [Symbol.dispose](): void {
     this.#server.close();
     this.#server.closeAllConnections();
+    for (const socket of this.#upgraded) socket.destroy();
   }
 }
 
@@ -81,6 +96,9 @@ export async function answersFrom(address: string, port: number, count: number):
 export interface LoadResult {
   requests: number;
   failures: string[];
+  /** When the first and the last of them were, of performance.now(). */
+  failedFrom?: number;
+  failedUntil?: number;
   /** As a reload does it; no failures, as clients have an answer to them. */
   closedIdle: number;
   /** Longest time between two answered requests. */
@@ -109,11 +127,17 @@ export class Load {
         this.#answered();
       } catch (error) {
         if (error instanceof ClosedIdle) this.result.closedIdle++;
-        else this.result.failures.push(String(error));
+        else this.#failed(error);
       }
       this.result.requests++;
       await sleep(thinkMs);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.result.failures.push(String(error));
+    this.result.failedUntil = performance.now();
+    this.result.failedFrom ??= this.result.failedUntil;
   }
 
   #answered(): void {

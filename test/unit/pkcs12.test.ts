@@ -1,5 +1,5 @@
 // PKCS#12 bundles as users' tools write them.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createCipheriv, createPrivateKey, pbkdf2Sync, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type Der, readDer } from '../../lambdas/drivers/certificates/der.ts';
 import { isPkcs12, readPkcs12 } from '../../lambdas/drivers/certificates/pkcs12.ts';
@@ -14,6 +14,37 @@ function withoutLengths(value: Der): Buffer {
   if ((value.tag & 0x20) === 0) return value.bytes;
   return Buffer.concat([Buffer.of(value.tag, 0x80), ...value.children.map(withoutLengths), Buffer.alloc(2)]);
 }
+
+/** @param parts hexadecimal, or values */
+function value(tag: number, ...parts: (string | Buffer)[]): Buffer {
+  const content = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'hex') : part)));
+  return Buffer.concat([Buffer.of(tag, 0x82, content.length >> 8, content.length & 0xff), content]);
+}
+const [data, encryptedData, shroudedKey] = ['2a864886f70d010701', '2a864886f70d010706', '2a864886f70d010c0a0102'].map(
+  (id) => value(0x06, id!),
+) as [Buffer, Buffer, Buffer];
+/** PBES2 with as many rounds as are taken at all, and what that makes of two zero bytes. */
+const costly = value(
+  0x30,
+  value(0x06, '2a864886f70d01050d'),
+  value(
+    0x30,
+    value(0x30, value(0x06, '2a864886f70d01050c'), value(0x30, value(0x04, '00'), value(0x02, '0186a0'))),
+    value(0x30, value(0x06, '60864801650304012a'), value(0x04, Buffer.alloc(16))),
+  ),
+);
+const cipher = createCipheriv('aes-256-cbc', pbkdf2Sync('', Buffer.alloc(1), 100_000, 32, 'sha1'), Buffer.alloc(16));
+const ciphered = Buffer.concat([cipher.update(Buffer.from('3000', 'hex')), cipher.final()]);
+const bundleOf = (...parts: Buffer[]): Buffer =>
+  value(0x30, value(0x02, '03'), value(0x30, data, value(0xa0, value(0x04, value(0x30, ...parts)))));
+const keyBag = value(0x30, shroudedKey, value(0xa0, value(0x30, costly, value(0x04, ciphered))));
+const keysPart = (count: number) =>
+  value(0x30, data, value(0xa0, value(0x04, value(0x30, ...Array<Buffer>(count).fill(keyBag)))));
+const encryptedPart = value(
+  0x30,
+  encryptedData,
+  value(0xa0, value(0x30, value(0x02, '00'), value(0x30, data, costly, value(0x80, ciphered)))),
+);
 
 const expectWhole = (bundle: Buffer): void => {
   expect(isPkcs12(bundle)).toBe(true);
@@ -63,5 +94,15 @@ describe('a PKCS#12 bundle', () => {
     let nested = Buffer.from([0x02, 0x01, 0x03]);
     for (let level = 0; level < 60; level++) nested = Buffer.concat([Buffer.of(0x30, nested.length), nested]);
     expect(() => readDer(nested)).toThrow('nested too deeply');
+  });
+
+  it.each([
+    ['keys', bundleOf(keysPart(60))],
+    ['encrypted parts', bundleOf(...Array<Buffer>(60).fill(encryptedPart))],
+  ])('does not keep a machine busy with its %s, each of which takes long to decipher', (_what, bundle) => {
+    const before = process.cpuUsage();
+    expect(() => readPkcs12(bundle)).toThrow();
+    const { user } = process.cpuUsage(before);
+    expect(user / 1_000).toBeLessThan(600);
   });
 });

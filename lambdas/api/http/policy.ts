@@ -71,6 +71,7 @@ const resources: Record<string, ResourcePolicy> = {
   flavor_capabilities: administrative('provider-flavor'),
   availability_zone_capabilities: administrative('provider-availability-zone'),
   amphorae: administrative('amphora'),
+  rollouts: administrative('rollout'),
 };
 
 /** Actions named by the end of a path, by method else. */
@@ -82,6 +83,7 @@ const actionsOfPaths: Record<string, string> = {
   default: 'get_defaults',
   failover: 'put_failover',
   config: 'put_config',
+  certificate: 'put_certificate',
 };
 const actions = ['post', 'put', 'delete', 'get_all', 'get_one', ...Object.values(actionsOfPaths)];
 

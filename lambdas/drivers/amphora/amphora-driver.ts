@@ -4,11 +4,15 @@ import type {
   ArchiveRight,
   ConfigurationApplied,
   ConfigurationRejected,
+  HeartbeatKey,
 } from '../../../amphora/agent-api.ts';
+import type { IssuedCertificate, Trust } from '../certificates/certificate-authority.ts';
 
 export interface AmphoraAddress {
   id: string;
   lb_network_ip: string;
+  /** Ids of those it trusts; undefined: the oldest there is. */
+  authorities?: string[] | undefined;
 }
 
 export interface Configuration {
@@ -50,5 +54,14 @@ export interface AmphoraDriver {
   deleteLoadBalancer(amphora: AmphoraAddress, loadBalancerId: string): Promise<void>;
   /** Hands the amphora the right to put one of its archives of logs. No error when it has no such archive any more. */
   grantArchive(amphora: AmphoraAddress, archive: string, right: ArchiveRight): Promise<void>;
+  /**
+   * Gives the amphora another server certificate, and looks whether it shows it to whoever connects.
+   * @throws Superseded when it has a newer one
+   */
+  putCertificate(amphora: AmphoraAddress, issued: IssuedCertificate): Promise<void>;
+  /** Tells the amphora whom to trust from now on. @throws Superseded when it was told later news */
+  putAuthorities(amphora: AmphoraAddress, trust: Trust): Promise<void>;
+  /** Gives the amphora the key its next heartbeats are to be signed with. @throws Superseded when it has a newer one */
+  putHeartbeatKey(amphora: AmphoraAddress, key: HeartbeatKey): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,8 +1,7 @@
 // Octavia's REST amphora driver: HTTPS with mutual TLS to the agent, whose certificate must name the very amphora that is
 // talked to, since addresses are given again to others.
-import { createHash } from 'node:crypto';
-import { Agent, type RequestOptions } from 'node:https';
-import { createSecureContext } from 'node:tls';
+import { createHash, X509Certificate } from 'node:crypto';
+import type { Agent, RequestOptions } from 'node:https';
 import {
   type AgentInfo,
   type ArchiveRight,
@@ -11,10 +10,12 @@ import {
   type ConfigurationApplied,
   type ConfigurationRejected,
   configurationHeaders,
+  type HeartbeatKey,
   type PlugVip,
+  type TrustedAuthorities,
 } from '../../../amphora/agent-api.ts';
 import { DriverError, Superseded } from '../../domain/errors.ts';
-import type { CertificateAuthority } from '../certificates/certificate-authority.ts';
+import type { CertificateAuthority, IssuedCertificate, Trust } from '../certificates/certificate-authority.ts';
 import {
   type AmphoraAddress,
   type AmphoraDriver,
@@ -22,6 +23,7 @@ import {
   ConfigurationRefused,
   StaleConfiguration,
 } from './amphora-driver.ts';
+import { AmphoraConnections } from './connections.ts';
 import { type Answer, exchange } from './exchange.ts';
 
 export interface HttpsAmphoraOptions {
@@ -34,21 +36,15 @@ export interface HttpsAmphoraOptions {
   readTimeoutMs?: number;
 }
 
-/** Connections of one client certificate; Node keeps them apart by address and server name, so each amphora has its own. */
-interface Connections {
-  certificate: string;
-  agent: Agent;
-}
-
-const idleTimeoutMs = 30_000;
 const pushTriesMax = 3;
 
 export class HttpsAmphoraDriver implements AmphoraDriver {
   readonly #options: HttpsAmphoraOptions;
-  #connections: Connections | undefined;
+  readonly #connections: AmphoraConnections;
 
   constructor(options: HttpsAmphoraOptions) {
     this.#options = options;
+    this.#connections = new AmphoraConnections(options.authority, options.clock);
   }
 
   async getInfo(amphora: AmphoraAddress): Promise<AgentInfo> {
@@ -105,9 +101,25 @@ export class HttpsAmphoraDriver implements AmphoraDriver {
     if (answer.status !== 404) success(amphora, answer);
   }
 
+  async putCertificate(amphora: AmphoraAddress, { certificate, private_key }: IssuedCertificate): Promise<void> {
+    await this.#put(amphora, '/1.0/certificate', 'application/x-pem-file', certificate + private_key);
+    const { fingerprint256 } = new X509Certificate(certificate);
+    const agent = await this.#connections.agentForCertificate(amphora, fingerprint256);
+    success(amphora, await this.#ask(amphora, 'GET', '/1.0/info', undefined, {}, agent));
+  }
+
+  putAuthorities(amphora: AmphoraAddress, { version, authorities }: Trust): Promise<void> {
+    const certificates = authorities.map(({ certificate }) => certificate).join('');
+    const body: TrustedAuthorities = { version, certificates };
+    return this.#put(amphora, '/1.0/certificate/authorities', 'application/json', JSON.stringify(body));
+  }
+
+  putHeartbeatKey(amphora: AmphoraAddress, key: HeartbeatKey): Promise<void> {
+    return this.#put(amphora, '/1.0/heartbeat-key', 'application/json', JSON.stringify(key));
+  }
+
   async close(): Promise<void> {
-    this.#connections?.agent.destroy();
-    this.#connections = undefined;
+    this.#connections.close();
   }
 
   async #ask(
@@ -116,28 +128,18 @@ export class HttpsAmphoraDriver implements AmphoraDriver {
     path: string,
     body?: string,
     headers: RequestOptions['headers'] = {},
+    given?: Agent,
   ) {
     const { port = agentPort, connectTimeoutMs = 2_000, readTimeoutMs = 30_000 } = this.#options;
-    const agent = await this.#connect();
+    const agent = given ?? (await this.#connections.agentFor(amphora));
     const place = { host: amphora.lb_network_ip, port, servername: amphora.id };
     return exchange({ ...place, agent, method, path, headers }, body, { connectTimeoutMs, readTimeoutMs });
   }
 
-  /** A new client certificate ends the idle connections made with the old one. */
-  async #connect(): Promise<Agent> {
-    const { authority, clock } = this.#options;
-    const [client, ca] = await Promise.all([authority.client(clock.now()), authority.caCertificate()]);
-    if (this.#connections?.certificate === client.certificate) return this.#connections.agent;
-    this.#connections?.agent.destroy();
-    const secureContext = createSecureContext({
-      ca,
-      cert: client.certificate,
-      key: client.private_key,
-      minVersion: 'TLSv1.2',
-    });
-    const agent = new Agent({ keepAlive: true, timeout: idleTimeoutMs, secureContext });
-    this.#connections = { certificate: client.certificate, agent };
-    return agent;
+  async #put(amphora: AmphoraAddress, path: string, type: string, body: string): Promise<void> {
+    const answer = await this.#ask(amphora, 'PUT', path, body, { 'content-type': type });
+    if (answer.status === 409) throw new Superseded(`amphora ${amphora.id} has a newer one of ${path}`);
+    success(amphora, answer);
   }
 }
 

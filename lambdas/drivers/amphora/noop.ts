@@ -35,5 +35,11 @@ export class NoopAmphoraDriver implements AmphoraDriver {
 
   async grantArchive(_amphora: AmphoraAddress, _archive: string, _right: ArchiveRight): Promise<void> {}
 
+  async putCertificate(): Promise<void> {}
+
+  async putAuthorities(): Promise<void> {}
+
+  async putHeartbeatKey(): Promise<void> {}
+
   async close(): Promise<void> {}
 }

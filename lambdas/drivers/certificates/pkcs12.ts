@@ -12,12 +12,14 @@ const bagTypes = {
   certificate: '1.2.840.113549.1.12.10.1.3',
   safeContents: '1.2.840.113549.1.12.10.1.6',
 };
+/** Tools write two, one with certificates and one with the key; each may take a fifth of a second to decipher. */
+const mostParts = 8;
 const x509Type = '1.2.840.113549.1.9.22.1';
 
 /** What was found in the bags. */
 interface Contents {
   /** PKCS#8 */
-  keys: Buffer[];
+  key: Buffer | undefined;
   certificates: Buffer[];
 }
 
@@ -46,9 +48,9 @@ function safeContentsOf(contents: Der, passphrase: Buffer): Der {
 function readBag(bag: Der, passphrase: Buffer, found: Contents): void {
   const value = explicit(bag);
   const type = objectIdOf(childOf(bag, 0));
-  if (type === bagTypes.key) found.keys.push(value.bytes);
-  if (type === bagTypes.shroudedKey)
-    found.keys.push(deciphered(childOf(value, 0), childOf(value, 1).content, passphrase));
+  // The first counts, and no other is worth the rounds to decipher it.
+  if (type === bagTypes.key) found.key ??= value.bytes;
+  if (type === bagTypes.shroudedKey) found.key ??= deciphered(childOf(value, 0), childOf(value, 1).content, passphrase);
   if (type === bagTypes.certificate && objectIdOf(childOf(value, 0)) === x509Type)
     found.certificates.push(explicit(value).content);
   if (type === bagTypes.safeContents) for (const one of value.children) readBag(one, passphrase, found);
@@ -63,8 +65,7 @@ function passphraseOf(macData: Der | undefined, content: Buffer): Buffer {
 }
 
 /** The certificate of the key comes first, whatever order they are in. */
-function servedOf({ keys, certificates }: Contents): ServedCertificate {
-  const [pkcs8] = keys;
+function servedOf({ key: pkcs8, certificates }: Contents): ServedCertificate {
   if (pkcs8 === undefined) throw new Error('the PKCS#12 bundle has no private key');
   const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
   const all = certificates.map((one) => new X509Certificate(one));
@@ -86,8 +87,10 @@ export function readPkcs12(payload: Buffer): ServedCertificate {
     throw new Error('the PKCS#12 bundle is signed with a key');
   const { content } = explicit(authSafe);
   const passphrase = passphraseOf(file.children[2], content);
-  const found: Contents = { keys: [], certificates: [] };
-  for (const part of readDer(content).children)
+  const found: Contents = { key: undefined, certificates: [] };
+  const parts = readDer(content).children;
+  if (parts.length > mostParts) throw new TypeError(`the PKCS#12 bundle has ${parts.length} parts, which are too many`);
+  for (const part of parts)
     for (const bag of safeContentsOf(part, passphrase).children) readBag(bag, passphrase, found);
   return servedOf(found);
 }

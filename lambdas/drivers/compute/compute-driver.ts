@@ -25,7 +25,12 @@ export interface Compute {
   image_id: string | null;
 }
 
+/** What decides which image a machine is made of. */
+export type ImageWish = Pick<AmphoraBoot, 'availability_zone' | 'compute_flavor' | 'image_tag'>;
+
 export interface ComputeDriver {
+  /** The `image_id` of a machine that would be built now; null where machines are made of no image. */
+  currentImage(wish: ImageWish): Promise<string | null>;
   /** Starts one machine for the amphora, or answers with the one that was started for it before. Does not wait for it. */
   build(boot: AmphoraBoot): Promise<Compute>;
   /** state GONE when there is none (any more). */

@@ -1,8 +1,15 @@
 // Machines that exist only as a note: the whole control plane without a process behind it.
-import type { AmphoraBoot, Compute, ComputeDriver } from './compute-driver.ts';
+import type { AmphoraBoot, Compute, ComputeDriver, ImageWish } from './compute-driver.ts';
 
 export class NoopComputeDriver implements ComputeDriver {
+  /** What machines are made of from now on. */
+  image: string | null = null;
   readonly #machines = new Map<string, Compute>();
+
+  /** Each tag has images of its own. */
+  async currentImage({ image_tag }: ImageWish): Promise<string | null> {
+    return this.image === null || image_tag === null ? this.image : `${this.image}-${image_tag}`;
+  }
 
   async build(boot: AmphoraBoot): Promise<Compute> {
     // A UUID, as Nova's ids are.
@@ -13,7 +20,7 @@ export class NoopComputeDriver implements ComputeDriver {
       state: 'RUNNING',
       lb_network_ip: '192.0.2.1',
       zone: boot.availability_zone,
-      image_id: null,
+      image_id: await this.currentImage(boot),
     };
     this.#machines.set(compute_id, made);
     return made;

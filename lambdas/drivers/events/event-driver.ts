@@ -16,12 +16,27 @@ export interface OctaviaEvent {
     | 'operation_expired'
     | 'certificate_unreadable'
     | 'certificate_readable'
-    | 'certificate_expired';
+    | 'certificate_expired'
+    | 'authority_introduced'
+    | 'authority_signing'
+    | 'authority_retired'
+    | 'certificate_rotated'
+    | 'certificate_rotation_failed'
+    | 'heartbeat_key_rotated'
+    | 'spare_build_failed'
+    | 'rollout_started'
+    | 'rollout_wave_started'
+    | 'rollout_wave_completed'
+    | 'rollout_paused'
+    | 'rollout_resumed'
+    | 'rollout_halted'
+    | 'rollout_cancelled'
+    | 'rollout_completed';
   /** ISO 8601. */
   time: string;
   project_id: string | null;
   load_balancer_id: string | null;
-  /** Which resource: `loadbalancer`, `listener`, `pool`, `member`, `healthmonitor`, `amphora`. */
+  /** Which resource: `loadbalancer`, `listener`, `pool`, `member`, `healthmonitor`, `amphora`, `spare_pool`, `rollout`. */
   resource: string;
   resource_id: string;
   detail: Record<string, unknown>;

@@ -7,6 +7,7 @@ export const flowNames = [
   'delete-load-balancer',
   'failover-load-balancer',
   'failover-amphora',
+  'rotate-amphora-certificate',
 ] as const;
 export type FlowName = (typeof flowNames)[number];
 

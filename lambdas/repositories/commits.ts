@@ -120,6 +120,8 @@ export async function commitApplied(
 
   const change = await changeLoadBalancer(store, tree.loadBalancer.id, (row) => {
     if (row.provisioning_status === 'PENDING_DELETE') return undefined;
+    // Half gone: what was pushed late brings nothing of it back.
+    if (row.failed === 'delete') return undefined;
     // A flow that holds the load balancer commits at its own end.
     const isOthers =
       row.lease !== null && row.lease.execution !== rights.execution && row.lease.until > store.clock.now();

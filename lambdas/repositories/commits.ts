@@ -131,6 +131,8 @@ export async function commitApplied(
 
   const change = await changeLoadBalancer(store, tree.loadBalancer.id, (row) => {
     if (row.provisioning_status === 'PENDING_DELETE') return undefined;
+    // Half gone: what was pushed late brings nothing of it back.
+    if (row.failed === 'delete') return undefined;
     const isOthers =
       row.lease !== null && row.lease.execution !== rights.execution && row.lease.until > store.clock.now();
     if (isOthers) return besideFlow(row, outcome.generation, gone);

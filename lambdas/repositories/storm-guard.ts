@@ -16,14 +16,14 @@ export interface StormGuard {
 
 const pk = 'HEALTH#guard';
 
-/** Whether failovers are held back anywhere. */
-export const isStormGuarded = async (table: Table): Promise<boolean> =>
-  [...(await readStormGuards(table)).values()].some(({ is_engaged }) => is_engaged);
-
 export async function readStormGuards(table: Table): Promise<Map<string, StormGuard>> {
   const items = await queryAll(table, { pk });
   return new Map(items.map((item) => [String(item['zone']), rowOf<StormGuard>(item)]));
 }
+
+/** In some zone. */
+export const isStormGuarded = async (table: Table): Promise<boolean> =>
+  [...(await readStormGuards(table)).values()].some(({ is_engaged }) => is_engaged);
 
 /** @param before as it was read. @returns true when that is news, and nobody else has told it */
 export async function setStormGuard(

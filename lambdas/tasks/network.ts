@@ -1,6 +1,7 @@
 // Tasks that plug interfaces and move VIPs: Octavia's network tasks.
 import { Superseded } from '../domain/errors.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import type { AmphoraRole } from '../domain/statuses.ts';
 import { readAmphora, setAmphora } from '../repositories/amphorae.ts';
 import { changeLoadBalancer } from '../repositories/load-balancers.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
@@ -49,6 +50,18 @@ const TakeVip: Task<OfAmphora & { execution: string }> = async (services, input)
   return { epoch };
 };
 
+/** Whether the VIP is with the other of a pair, which serves: the roles may not say so yet. */
+const LocateVip: Task<{ load_balancer_id: string; old_amphora_id: string; role: AmphoraRole }> = async (
+  services,
+  { load_balancer_id, old_amphora_id, role },
+) => {
+  if (role !== 'BACKUP') return false;
+  const loadBalancer = await readLoadBalancer(services.table, load_balancer_id);
+  if (loadBalancer === undefined) throw new Superseded(`load balancer ${load_balancer_id} is gone`);
+  const owner = await services.network.vipOwner(load_balancer_id, loadBalancer);
+  return owner !== null && owner !== old_amphora_id;
+};
+
 async function raisedEpoch(services: Services, { id }: LoadBalancerRow, execution: string): Promise<number> {
   const change = await changeLoadBalancer(services, id, (row) => {
     if (row.lease?.execution !== execution) throw new Superseded(`${execution} does not hold load balancer ${id}`);
@@ -68,5 +81,5 @@ const ReleaseVip: Task<{ load_balancer_id: string }> = async (services, { load_b
   if (loadBalancer) await services.network.releaseVip(load_balancer_id, loadBalancer);
 };
 
-export const networkTasks = { PlugVip, TakeVip, UnplugVip, ReleaseVip };
+export const networkTasks = { PlugVip, LocateVip, TakeVip, UnplugVip, ReleaseVip };
 export const networkHandler = (services: Services) => taskHandler(services, networkTasks);

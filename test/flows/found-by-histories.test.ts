@@ -21,6 +21,21 @@ const found: Record<string, Parameters<typeof tell>[0]> = {
       happening('write', 15, 9, [439]),
     ],
   },
+  'a standby that was given the VIP and never became the master takes it along when it is replaced': {
+    ...{ isPair: true, hasSpare: false, seed: 1462165201 },
+    happenings: [
+      happening('scan', 68, 3),
+      happening('write', 84, 5, [1520, 1704]),
+      happening('beat', 2, 9),
+      happening('write', 84, 10, [1036]),
+      happening('write', 45, 10, [363]),
+      happening('write', 47, 3, [262]),
+      happening('break', 28, 11),
+      happening('break', 114, 10),
+      happening('write', 29, 2, [249]),
+      happening('endMachine', 2, 8),
+    ],
+  },
   'an amphora that is given up while its first sign is awaited leaves no health behind': {
     ...{ isPair: true, hasSpare: false, seed: 137688586 },
     happenings: [
@@ -56,6 +71,16 @@ const found: Record<string, Parameters<typeof tell>[0]> = {
       happening('die', 29, 9),
       happening('pass', 56, 9),
       happening('write', 48, 12, [1986]),
+    ],
+  },
+  'a configuration that is pushed late makes no load balancer ACTIVE that is half deleted': {
+    ...{ isPair: false, hasSpare: false, seed: 979737909 },
+    happenings: [
+      happening('leap', 54, 2),
+      happening('hold', 22, 1),
+      happening('break', 33, 5),
+      happening('write', 31, 8, [1042, 1539]),
+      happening('leap', 1, 1),
     ],
   },
 };

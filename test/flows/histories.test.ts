@@ -6,7 +6,10 @@ import { type History, histories, tell } from '../support/histories.ts';
 
 const seed = process.env['HISTORIES_SEED'];
 const replay = seed === undefined ? {} : { seed: Number(seed), path: process.env['HISTORIES_PATH'] ?? '' };
-const numRuns = Number(process.env['HISTORIES'] ?? 300);
+const asked = process.env['HISTORIES'];
+const numRuns = Number(asked ?? 300);
+/** With each change the same histories; new ones when they are asked for, at night. */
+const fixed = asked === undefined ? { seed: 11 } : {};
 
 /** @returns how to see the same again, with what failed; empty when nothing did */
 function reportOf(details: fc.RunDetails<[History]>): string {
@@ -27,7 +30,7 @@ it('every history ends with what was accepted in force, nothing left behind and 
     if (wrong.length > 0) throw new Error(wrong.join('\n'));
   });
   const since = performance.now();
-  const details = await fc.check(property, { numRuns, endOnFailure: seed !== undefined, ...replay });
+  const details = await fc.check(property, { numRuns, endOnFailure: seed !== undefined, ...fixed, ...replay });
   const seconds = (performance.now() - since) / 1_000;
   console.log(`histories: ${details.numRuns} of seed ${details.seed} in ${seconds.toFixed(1)} s`);
   expect(reportOf(details)).toBe('');

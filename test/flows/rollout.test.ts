@@ -112,13 +112,12 @@ describe('a roll-out', () => {
 
   it('begins nothing while the storm guard holds failovers back', async () => {
     world = await RolloutWorld.begin(2);
-    const storm = { zone: '', silent: 2, amphorae: 2 };
-    await setStormGuard(world.services, undefined, { ...storm, is_engaged: true });
+    await setStormGuard(world.services, undefined, { zone: 'a', is_engaged: true, silent: 9, amphorae: 10 });
     const id = await world.startRollout();
     for (let rounds = 0; rounds < 5; rounds++) await world.round();
     expect(await world.rollout(id)).toMatchObject({ status: 'RUNNING', load_balancers: { replacing: 0, done: 0 } });
-    const [engaged] = (await readStormGuards(world.services.table)).values();
-    await setStormGuard(world.services, engaged, { ...storm, is_engaged: false });
+    const guards = await readStormGuards(world.services.table);
+    await setStormGuard(world.services, guards.get('a'), { zone: 'a', is_engaged: false, silent: 0, amphorae: 10 });
     expect(await world.rounds(id)).toMatchObject({ status: 'COMPLETED' });
   });
 

@@ -10,7 +10,7 @@ import { amphoraeOf, processesOf, workersOf } from '../local/demo/amphora-proces
 import { type Created, exchange } from '../local/demo/client.ts';
 import { type Member, startMember } from '../local/demo/members.ts';
 import { untilServed } from '../local/demo/traffic.ts';
-import { type Bench, repeatedly, times } from './bench.ts';
+import { type Bench, type Row, repeatedly, times } from './bench.ts';
 import { figures } from './figures.ts';
 import { loadBalancerBody, real, type Setting, within } from './setting.ts';
 
@@ -165,42 +165,48 @@ const failover: Bench = {
   ],
 };
 
-const addresses = Array.from({ length: 1_000 }, (_, index) => `127.1.${index >> 8}.${index & 255}`);
 const renderOptions = { amphora_id: '00000000-0000-4000-8000-000000000000', hardStopAfterMs: 30_000 };
+const memberCounts = [10, 100, 1_000, 5_000];
+
+/** Of one more load balancer with a pool of so many members: rendered, replaced as a whole, and one added. */
+async function withMembers(setting: Setting, member: Member, count: number): Promise<Row[]> {
+  const { client } = setting;
+  const { id, pools } = await create(setting, member);
+  await client.untilActive(id);
+  const path = `/pools/${pools[0]!.id}/members`;
+  const inForce = async (method: string, where: string, body: unknown) => {
+    const started = performance.now();
+    await client.call(method, where, body);
+    await client.untilActive(id);
+    return performance.now() - started;
+  };
+  const addresses = Array.from({ length: count }, (_, index) => `127.1.${index >> 8}.${index & 255}`);
+  const batch = (port: number) => addresses.map((address) => ({ address, protocol_port: port }));
+  const all = [];
+  for (const port of [20_000, 20_001, 20_002]) all.push(await inForce('PUT', path, { members: batch(port) }));
+  const one = await repeatedly(
+    (index) => inForce('POST', path, { member: { address: '127.0.9.1', protocol_port: 30_000 + index } }),
+    { times: 10, warmUps: 2 },
+  );
+  const tree = await withTable(setting, (table) => readTree(table, id));
+  const render = await repeatedly(async () => renderConfiguration(tree!, renderOptions), { times: 30, warmUps: 5 });
+  const isTarget = count === 1_000;
+  return [
+    times(`${count} members: render`, render, isTarget ? figures.render1000 : undefined),
+    times(`${count} members: replaced, in force`, all, isTarget ? figures.apply1000 : undefined),
+    times(`${count} members: one more in force`, one),
+  ];
+}
 
 const manyMembers: Bench = {
   name: 'many-members',
-  title: 'A pool of 1,000 members (real HAProxy)',
+  title: 'Pools of many members (real HAProxy)',
   run: () =>
     within(real(0), (setting) =>
       withMember(async (member) => {
-        const { client } = setting;
-        const { id, pools } = await create(setting, member);
-        await client.untilActive(id);
-        const path = `/pools/${pools[0]!.id}/members`;
-        const inForce = async (method: string, where: string, body: unknown) => {
-          const started = performance.now();
-          await client.call(method, where, body);
-          await client.untilActive(id);
-          return performance.now() - started;
-        };
-        const members = (port: number) => addresses.map((address) => ({ address, protocol_port: port }));
-        const all = [];
-        for (const port of [20_000, 20_001, 20_002]) all.push(await inForce('PUT', path, { members: members(port) }));
-        const one = await repeatedly(
-          (index) => inForce('POST', path, { member: { address: '127.0.9.1', protocol_port: 30_000 + index } }),
-          { times: 10, warmUps: 2 },
-        );
-        const tree = await withTable(setting, (table) => readTree(table, id));
-        const render = await repeatedly(async () => renderConfiguration(tree!, renderOptions), {
-          times: 30,
-          warmUps: 5,
-        });
-        return [
-          times('render', render, figures.render1000),
-          times('batch of 1,000 sent -> in force', all, figures.apply1000, 'all are replaced'),
-          times('one more sent -> in force', one),
-        ];
+        const rows: Row[] = [];
+        for (const count of memberCounts) rows.push(...(await withMembers(setting, member, count)));
+        return rows;
       }),
     ),
 };

@@ -5,6 +5,7 @@ import { readLoadBalancer } from '../../lambdas/repositories/trees.ts';
 import { type Asked, EmulatedCloud } from '../support/emulated-aws/cloud.ts';
 import { whyNoEmulator } from '../support/emulated-aws/emulator.ts';
 import { BeatingAmphora } from '../support/heartbeats.ts';
+import { runLocal } from '../support/local-service.ts';
 import type { LoadBalancer } from '../support/octavia-client.ts';
 
 const say = (line: string) => console.info(`deployed: ${line}`);
@@ -100,5 +101,12 @@ describe.skipIf(missing)('deployed to an emulator of AWS by the CDK, the stacks'
       await cloud.settled(web.id);
     });
     expect(await cloud.client.list('loadbalancers')).toEqual([]);
+  });
+
+  it('pass the smoke test that operators run', async () => {
+    const environment = { OS_PASSWORD: cloud.password };
+    const { code, stdout } = await runLocal('smoke/main.ts', ['--endpoint', cloud.endpoint], { environment });
+    expect(stdout).toContain('All 7 steps held.');
+    expect(code).toBe(0);
   });
 });

@@ -39,6 +39,9 @@ export interface Asked {
 export class EmulatedCloud {
   readonly deployed: Deployed;
   readonly client: OctaviaClient;
+  /** On this machine, where the emulator knows the API by its name. */
+  readonly endpoint: string;
+  readonly password = passwords.adminPassword;
   readonly emulator: Emulator;
   /** Past whoever counts. */
   readonly services: Services;
@@ -48,6 +51,7 @@ export class EmulatedCloud {
   private constructor(parts: {
     deployed: Deployed;
     client: OctaviaClient;
+    endpoint: string;
     emulator: Emulator;
     services: Services;
     forwarders: Forwarder[];
@@ -55,6 +59,7 @@ export class EmulatedCloud {
   }) {
     this.deployed = parts.deployed;
     this.client = parts.client;
+    this.endpoint = parts.endpoint;
     this.emulator = parts.emulator;
     this.services = parts.services;
     this.#forwarders = parts.forwarders;
@@ -78,7 +83,7 @@ export class EmulatedCloud {
       const { Endpoint } = deployed.outputs['octavia-control-plane']!;
       const endpoint = await forward({ to: emulator.url, host: new URL(Endpoint!).host });
       const client = await loggedIn(endpoint);
-      return new EmulatedCloud({ deployed, client, emulator, services, forwarders, seen });
+      return new EmulatedCloud({ deployed, client, endpoint, emulator, services, forwarders, seen });
     } catch (error) {
       await emulator.stop();
       throw new Error(`the emulator said:\n${emulator.output()}`, { cause: error });

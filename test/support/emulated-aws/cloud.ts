@@ -1,6 +1,8 @@
 // A deployment to try things on: our stacks in an emulator of AWS, a client that is logged in, and the requests that functions make
 // of AWS meanwhile.
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DisableRuleCommand, EventBridgeClient, ListRulesCommand } from '@aws-sdk/client-eventbridge';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import {
   GetExecutionHistoryCommand,
@@ -77,8 +79,10 @@ export class EmulatedCloud {
     };
     const emulator = await startEmulator((to) => forward({ to, tell: (one) => void seen.push(one) }));
     try {
+      Object.assign(process.env, environmentOf(emulator.url));
       const deployed = await deployStacks(emulator.url, say);
-      const services = await servicesOf(deployed, emulator.url);
+      await stopSchedules();
+      const services = await servicesOf(deployed);
       await seedCloud(services, passwords);
       const { Endpoint } = deployed.outputs['octavia-control-plane']!;
       const endpoint = await forward({ to: emulator.url, host: new URL(Endpoint!).host });
@@ -159,9 +163,16 @@ async function deployStacks(url: string, say: (line: string) => void): Promise<D
   }
 }
 
+/** What runs by the clock would be counted among what is done meanwhile. */
+async function stopSchedules(): Promise<void> {
+  const client = new EventBridgeClient({ region });
+  const { Rules = [] } = await client.send(new ListRulesCommand({}));
+  for (const { Name, ScheduleExpression } of Rules)
+    if (ScheduleExpression !== undefined) await client.send(new DisableRuleCommand({ Name }));
+}
+
 /** As a function of the deployment has them: the table and the key that seals what lies in it. */
-async function servicesOf({ outputs }: Deployed, url: string): Promise<Services> {
-  Object.assign(process.env, environmentOf(url));
+async function servicesOf({ outputs }: Deployed): Promise<Services> {
   const named = Object.entries(outputs['octavia-stateful']!);
   const outputOf = (start: string) => named.find(([name]) => name.startsWith(start))![1];
   const secrets = new SecretsManagerClient({ region });

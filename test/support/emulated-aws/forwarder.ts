@@ -32,7 +32,14 @@ interface Consumed {
   CapacityUnits: number;
 }
 
-function unitsOf(answer: Buffer): number {
+/** The emulator does not say what a batch of keys cost: a unit each, as our rows are small. */
+const keysOf = (body: Buffer): number =>
+  Object.values(JSON.parse(body.toString()).RequestItems as Record<string, { Keys: unknown[] }>).flatMap(
+    ({ Keys }) => Keys,
+  ).length;
+
+function unitsOf(action: string, body: Buffer, answer: Buffer): number {
+  if (action === 'DynamoDB BatchGetItem') return keysOf(body);
   const { ConsumedCapacity: consumed } = JSON.parse(answer.toString()) as { ConsumedCapacity?: Consumed | Consumed[] };
   return [consumed ?? []].flat().reduce((sum, { CapacityUnits }) => sum + CapacityUnits, 0);
 }
@@ -52,7 +59,7 @@ export async function startForwarder({ to, host, tell }: Forwarding): Promise<Fo
     delete headers['transfer-encoding'];
     const onward = request(new URL(incoming.url!, to), { method: incoming.method!, headers }, async (response) => {
       const answer = await buffer(response);
-      tell?.({ action, capacityUnits: action.startsWith('DynamoDB ') ? unitsOf(answer) : 0 });
+      tell?.({ action, capacityUnits: action.startsWith('DynamoDB ') ? unitsOf(action, body, answer) : 0 });
       outgoing.writeHead(response.statusCode!, response.headers).end(answer);
     });
     onward.on('error', () => outgoing.destroy());

@@ -33,6 +33,7 @@ const wired: SettingName[] = [
   'event_bus_name',
   'state_machine_prefix',
   'sealing_key',
+  'admin_secret_id',
   'egress',
   'health_scan_interval_ms',
   'region',

@@ -142,3 +142,9 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
     },
   };
 }
+
+/** The secret with the first administrator's password. */
+export async function adminSecret({ region, admin_secret_id }: Config): Promise<string> {
+  const { readSecretText } = await import('../drivers/secrets/secret-text.ts');
+  return readSecretText(region, admin_secret_id);
+}

@@ -141,6 +141,7 @@ export const settings = {
   event_bus_name: word('octavia', 'EventBridge bus'),
   state_machine_prefix: word('', 'ARN of the state machines up to their name'),
   sealing_key: word('', 'secret text: the key that secrets in the table are sealed with is derived from it'),
+  admin_secret_id: word('', "Secrets Manager's secret with the password the first administrator gets"),
   egress: choice(
     'direct',
     ['direct', 'outbox'],

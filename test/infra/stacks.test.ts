@@ -76,9 +76,26 @@ describe('functions', () => {
         statement,
       })),
     );
-    expect(readers.map(({ name }) => name).sort()).toEqual(['api', 'housekeeping']);
     const isTagged = { Null: { 'secretsmanager:ResourceTag/octavia:project': 'false' } };
-    for (const { statement } of readers) expect(statement).toMatchObject({ Effect: 'Allow', Condition: isTagged });
+    const [ofUsers, others] = [
+      readers.filter(({ statement }) => statement.Condition),
+      readers.filter(({ statement }) => !statement.Condition),
+    ];
+    expect(ofUsers.map(({ name }) => name).sort()).toEqual(['api', 'housekeeping']);
+    for (const { statement } of ofUsers) expect(statement).toMatchObject({ Effect: 'Allow', Condition: isTagged });
+    // The password of the first administrator, and no other secret.
+    expect(others.map(({ name }) => name)).toEqual(['first-credentials']);
+    expect(JSON.stringify(others[0]!.statement)).toMatch(/AdminCredentials/);
+  });
+
+  it('shows the first password nowhere but in its secret, which outlives the stack', () => {
+    const secrets = Object.entries(resourcesOf(stacks.stateful, 'AWS::SecretsManager::Secret'));
+    const [, secret] = secrets.find(([id]) => id.startsWith('AdminCredentials'))!;
+    expect(secret.DeletionPolicy).toBe('Retain');
+    expect(secret.Properties['SecretString']).toBeUndefined();
+    const called = Object.values(resourcesOf(stacks.controlPlane, 'Custom::FirstCredentials'));
+    expect(called).toHaveLength(1);
+    expect(JSON.stringify([called, functionsByName().get('first-credentials')])).not.toMatch(/resolve:secretsmanager/);
   });
 
   it('allows no function everything', () => {

@@ -12,7 +12,6 @@ import {
 } from '@aws-sdk/client-sfn';
 import { ListQueuesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Message, QueueName } from '../../../lambdas/drivers/queue/queue-driver.ts';
-import { seedCloud } from '../../../lambdas/identity/seed.ts';
 import { readLoadBalancer } from '../../../lambdas/repositories/trees.ts';
 import { awsServices } from '../../../lambdas/runtime/aws-services.ts';
 import { defaultConfig } from '../../../lambdas/runtime/config.ts';
@@ -26,7 +25,6 @@ import { type Forwarded, type Forwarder, startForwarder } from './forwarder.ts';
 
 const calmMs = 500;
 const region = 'eu-central-1';
-const passwords = { adminPassword: 'of the administrator', demoPassword: 'of the demonstration' };
 
 /** What something took of AWS. */
 export interface Asked {
@@ -43,7 +41,7 @@ export class EmulatedCloud {
   readonly client: OctaviaClient;
   /** On this machine, where the emulator knows the API by its name. */
   readonly endpoint: string;
-  readonly password = passwords.adminPassword;
+  readonly password: string;
   readonly emulator: Emulator;
   /** Past whoever counts. */
   readonly services: Services;
@@ -54,6 +52,7 @@ export class EmulatedCloud {
     deployed: Deployed;
     client: OctaviaClient;
     endpoint: string;
+    password: string;
     emulator: Emulator;
     services: Services;
     forwarders: Forwarder[];
@@ -62,6 +61,7 @@ export class EmulatedCloud {
     this.deployed = parts.deployed;
     this.client = parts.client;
     this.endpoint = parts.endpoint;
+    this.password = parts.password;
     this.emulator = parts.emulator;
     this.services = parts.services;
     this.#forwarders = parts.forwarders;
@@ -83,11 +83,11 @@ export class EmulatedCloud {
       const deployed = await deployStacks(emulator.url, say);
       await stopSchedules();
       const services = await servicesOf(deployed);
-      await seedCloud(services, passwords);
       const { Endpoint } = deployed.outputs['octavia-control-plane']!;
       const endpoint = await forward({ to: emulator.url, host: new URL(Endpoint!).host });
-      const client = await loggedIn(endpoint);
-      return new EmulatedCloud({ deployed, client, endpoint, emulator, services, forwarders, seen });
+      const password = await adminPassword(deployed);
+      const client = await loggedIn(endpoint, password);
+      return new EmulatedCloud({ deployed, client, endpoint, password, emulator, services, forwarders, seen });
     } catch (error) {
       await emulator.stop();
       throw new Error(`the emulator said:\n${emulator.output()}`, { cause: error });
@@ -183,12 +183,19 @@ async function servicesOf({ outputs }: Deployed): Promise<Services> {
   return awsServices('test', { ...defaultConfig, table_name, region, sealing_key: SecretString! });
 }
 
-async function loggedIn(endpoint: string): Promise<OctaviaClient> {
+/** Where the deployment says that it lies. */
+async function adminPassword({ outputs }: Deployed): Promise<string> {
+  const SecretId = outputs['octavia-control-plane']!['AdminCredentials']!;
+  const { SecretString } = await new SecretsManagerClient({ region }).send(new GetSecretValueCommand({ SecretId }));
+  return JSON.parse(SecretString!).password;
+}
+
+async function loggedIn(endpoint: string, password: string): Promise<OctaviaClient> {
   const cloud = {
     endpoint,
     auth_url: `${endpoint}/identity/v3`,
     username: 'admin',
-    password: passwords.adminPassword,
+    password,
     project_name: 'admin',
     subnet_id: '',
   };

@@ -3,6 +3,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../agent-process.ts';
@@ -45,7 +46,10 @@ export async function startEmulator(seenAs?: (url: string) => Promise<string>): 
   const port = await freePort('127.0.0.1');
   const url = `http://127.0.0.1:${port}`;
   const endpoint = seenAs ? await seenAs(url) : url;
+  // It leaves behind what it unpacked.
+  const temporary = mkdtempSync(join(tmpdir(), 'octavia-emulated-'));
   const env = {
+    TMPDIR: temporary,
     // Functions run with the Node that runs this.
     PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
     PYTHONPATH: home,
@@ -58,7 +62,10 @@ export async function startEmulator(seenAs?: (url: string) => Promise<string>): 
   const printed: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => printed.push(chunk));
   const output = () => Buffer.concat(printed).toString();
-  const stop = () => stopped(child);
+  const stop = async () => {
+    await stopped(child);
+    rmSync(temporary, { recursive: true, force: true });
+  };
   try {
     await eventually('the emulator answers', async () => {
       if (child.exitCode !== null) throw new Error(`the emulator ended:\n${output()}`);

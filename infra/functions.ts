@@ -1,6 +1,6 @@
 // The functions of the control plane: which file each is, and what it may do. Roles are made from this and from nothing else.
 
-export type QueueName = 'work' | 'operations' | 'heartbeats' | 'archives';
+export type QueueName = 'work' | 'operations' | 'heartbeats' | 'archives' | 'scans';
 
 export interface FunctionSpec {
   /** Under lambdas/. */
@@ -135,7 +135,8 @@ export const functions = {
     ...small,
     timeoutSeconds: 55,
     table: 'write',
-    sends: ['operations'],
+    // To itself, the next look.
+    sends: ['operations', 'scans'],
     publishes: true,
   },
   'compute-event': {

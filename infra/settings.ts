@@ -28,6 +28,7 @@ const wired: SettingName[] = [
   'operations_queue_url',
   'heartbeats_queue_url',
   'archives_queue_url',
+  'scans_queue_url',
   'objects_driver',
   'log_bucket_name',
   'event_bus_name',

@@ -15,6 +15,8 @@ import {
   pollersPerQueue,
   pollS,
   queues,
+  scan,
+  scanIntervalS,
   secrets,
   type Usage,
 } from './usage.ts';
@@ -81,6 +83,13 @@ export function heartbeatCost(amphorae: number): number {
   return beats * (requests * prices.standardRequest + units + runOf(heartbeatInvocationS) / atOnce);
 }
 
+/** While there is anything to look at. */
+function scanCost(amphorae: number): number {
+  const readUnits = scan.readUnits + amphorae * scan.readUnitsPerAmphora;
+  const units = readUnits * prices.readUnit + scan.writeUnits * prices.writeUnit;
+  return (secondsPerMonth / scanIntervalS) * (3 * prices.standardRequest + units + run);
+}
+
 /** @throws Error for a type without a price */
 export function machineCost({ instanceType, diskGb }: Pick<Fleet, 'instanceType' | 'diskGb'>): number {
   const hour = instanceHours[instanceType];
@@ -101,6 +110,7 @@ export function costs(fleet: Fleet): Record<string, number> {
   return {
     machines: Math.ceil(amphorae / amphoraePerMachine) * machineCost(fleet),
     heartbeats: amphorae * (amphorae > 0 ? heartbeatCost(amphorae) : 0),
+    'looks for silent amphorae': amphorae > 0 ? scanCost(amphorae) : 0,
     'writes and reads of the API': daysPerMonth * (changes + reads + creations),
     'idle control plane': idle,
   };

@@ -49,10 +49,14 @@ export const invocationS = 0.05;
 /** Two round trips to the table, one after the other, and little else. */
 export const heartbeatInvocationS = 0.02;
 
+/** A look at the health of all amphorae, each ten seconds while there are any: a query of each of 16 shards, rows of half a KB, and the row of the chain. */
+export const scan = { readUnits: 17, readUnitsPerAmphora: 0.125, writeUnits: 2 } as const;
+export const scanIntervalS = 10;
+
 /** Event source mappings ask an empty queue with five pollers of 20 s each (AWS's figures of Lambda's polling). */
 export const pollersPerQueue = 5;
 export const pollS = 20;
-export const queues = { fifo: 2, standard: 2 } as const;
+export const queues = { fifo: 2, standard: 3 } as const;
 
 /** Schedules of a minute with nothing to do. */
 export const idleInvocationsPerMinute = 2;

@@ -71,6 +71,8 @@ export class ControlPlane extends Stack {
       heartbeats: make('heartbeats', 'heartbeats', false, 2),
       // The amphora announces its archives again.
       archives: make('archives', 'worker-archives', false, 2),
+      // A look that failed is made up for by the next.
+      scans: make('scans', 'health-scan', false, 2),
     };
   }
 

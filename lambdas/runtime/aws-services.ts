@@ -42,6 +42,7 @@ async function queueDriver(parts: Parts): Promise<QueueDriver> {
     operations: parts.config.operations_queue_url,
     heartbeats: parts.config.heartbeats_queue_url,
     archives: parts.config.archives_queue_url,
+    scans: parts.config.scans_queue_url,
   };
   return new SqsQueueDriver({ queueUrls, client: () => new SQSClient({ region }) });
 }

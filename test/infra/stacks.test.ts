@@ -114,7 +114,7 @@ describe('queues', () => {
 
   it('has a queue of dead letters of the same kind beside each', () => {
     const taken = Object.keys(queues()).filter((id) => deadLettersOf(id) !== undefined);
-    expect(taken).toHaveLength(4);
+    expect(taken).toHaveLength(5);
     const ends = taken.map((id) => targetOf(deadLettersOf(id)));
     expect([...taken, ...ends].sort()).toEqual(Object.keys(queues()).sort());
     for (const id of taken) {
@@ -127,7 +127,7 @@ describe('queues', () => {
     const sources = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::EventSourceMapping'));
     const functions = resourcesOf(stacks.controlPlane, 'AWS::Lambda::Function');
     const fed = sources.filter(({ Properties }) => targetOf(Properties['EventSourceArn']).startsWith('queue'));
-    expect(fed).toHaveLength(4);
+    expect(fed).toHaveLength(5);
     for (const { Properties } of fed) {
       expect(Properties['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures']);
       const { Timeout } = functions[targetOf(Properties['FunctionName'])]!.Properties as { Timeout: number };

@@ -188,6 +188,8 @@ export interface AgentSettings {
   /** Address and port of the REST API. */
   bind_address: string;
   bind_port: number;
+  /** What heartbeats and questions to the other amphora come from, where amphorae share a host; else the host's choice. */
+  source_address?: string;
   /** Directory of everything the agent writes. */
   directory: string;
   server_certificate_file: string;

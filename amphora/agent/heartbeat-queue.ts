@@ -28,14 +28,20 @@ export class HeartbeatQueue {
 }
 
 /** Loaded late: the SDK takes longer to load than the rest of the agent to listen. */
-async function createClient({ region, sqs_endpoint }: AgentSettings): Promise<SQSClient> {
+async function createClient({ region, sqs_endpoint, source_address }: AgentSettings): Promise<SQSClient> {
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   const isKeyless = sqs_endpoint !== null && !process.env['AWS_ACCESS_KEY_ID'];
   return new SQSClient({
     region,
     // The next tick is the retry, with fresher content.
     maxAttempts: 1,
-    requestHandler: { requestTimeout: sendTimeoutMs, connectionTimeout: sendTimeoutMs },
+    requestHandler: {
+      requestTimeout: sendTimeoutMs,
+      connectionTimeout: sendTimeoutMs,
+      // Else it is only logged, and after a cut of the network everything waits for what TCP sends again minutes later.
+      throwOnRequestTimeout: true,
+      ...(source_address === undefined ? {} : { httpAgent: { localAddress: source_address } }),
+    },
     ...(sqs_endpoint === null ? {} : { endpoint: sqs_endpoint }),
     ...(isKeyless ? { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } } : {}),
   });

@@ -76,6 +76,8 @@ async function takeIn(
       digest: newest.digest,
       active: Object.fromEntries(Object.entries(newest.listeners).map(([id, { stats }]) => [id, stats.conns])),
       suspect: suspicionOf(newest.peer),
+      // One that waited in the queue when its machine ended says nothing; another agent on it does.
+      ...(health?.ended_at != null && newest.boot !== health.boot ? { ended_at: null } : {}),
     },
     counted: countedBy(newest, health),
     pages: pagesOf(fresh),

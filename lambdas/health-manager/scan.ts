@@ -1,10 +1,10 @@
-// Health manager, scan: amphorae that have been silent for too long are failed over, unless so many are that the fault is elsewhere.
+// Health manager, scan: amphorae that have been silent for too long, or whose machine ended, are failed over, unless so many are that the fault is elsewhere.
 import { requestFailover } from '../controller/failover.ts';
 import { limitsOf } from '../domain/suspicion.ts';
 import { type HealthRow, noteScan, readAllHealth } from '../repositories/health.ts';
 import { readPending } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
-import { stormyZones, zoneOf } from './storm-guard.ts';
+import { judgeZones } from './storm-guard.ts';
 
 export interface ScanResult {
   amphorae: number;
@@ -35,10 +35,11 @@ export async function scanHealth(services: Services): Promise<ScanResult> {
   const rows = await readAllHealth(services.table);
   const silenceOf = (row: HealthRow) => silence(row, watching_since, scanned_at);
   const limitOf = limitsOf(rows, silenceOf, { interval_ms: heartbeat_interval_ms, timeout_ms: heartbeat_timeout_ms });
-  const silent = rows.filter((row) => silenceOf(row) > limitOf(row));
-  const stormy = await stormyZones(services, rows, silent);
-  const result = { amphorae: rows.length, silent: silent.length, failed_over: 0, is_storm: stormy.size > 0 };
-  const due = silent.filter((row) => !stormy.has(zoneOf(row)));
+  const silent = rows.filter((row) => row.ended_at != null || silenceOf(row) > limitOf(row));
+  const { due, stormy } = await judgeZones(services, rows, silent);
+  const result = { amphorae: rows.length, silent: silent.length, failed_over: 0, is_storm: stormy.length > 0 };
+  const readings = { Amphorae: rows.length, SilentAmphorae: silent.length, StormGuardedZones: stormy.length };
+  services.metrics.put(readings, { stormy_zones: stormy });
   const most = due.length === 0 ? 0 : await failoversLeft(services);
   // Whose load balancer takes no failover now takes nobody else's place either.
   for (const { amphora_id } of due.toSorted((a, b) => a.last_seen - b.last_seen)) {

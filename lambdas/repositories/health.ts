@@ -35,6 +35,8 @@ export interface HealthRow {
   active: Record<string, number>;
   /** The other one of its pair, which does not answer it. */
   suspect?: Suspicion | null;
+  /** When compute told that its machine ended; no news of an agent started since. */
+  ended_at?: number | null;
 }
 
 export interface Sign {
@@ -85,6 +87,14 @@ export async function recordSign(store: Store, { row, counted, pages = [] }: Sig
 /** Notes that an amphora spoke, and nothing of what it said. */
 export async function noteAlive(store: Store, amphoraId: string): Promise<void> {
   await updateExpected(store, amphoraId, { last_seen: store.clock.now() });
+}
+
+/** Notes that its machine ended, the first time it is told. @returns false when nobody expects signs of it */
+export async function noteEnded(store: Store, amphoraId: string): Promise<boolean> {
+  const row = (await readHealth(store.table, [amphoraId])).get(amphoraId);
+  if (row === undefined) return false;
+  if (row.ended_at == null) await updateExpected(store, amphoraId, { ended_at: store.clock.now() });
+  return true;
 }
 
 /** Notes which statuses were rolled up, so that the same ones cost nothing next time. */

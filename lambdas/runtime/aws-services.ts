@@ -16,6 +16,7 @@ import type { Table } from '../drivers/table/table.ts';
 import { lifetimesOf } from './certificate-lifetimes.ts';
 import { systemClock } from './clock.ts';
 import { type Config, configFromEnvironment } from './config.ts';
+import { emfMetrics } from './emf-metrics.ts';
 import { newId } from './ids.ts';
 import { jsonLogger } from './json-logger.ts';
 import { lazily } from './lazily.ts';
@@ -127,6 +128,7 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
   const authority = lazily(() => authorityDriver(parts));
   return {
     ...parts,
+    metrics: emfMetrics({ tableName, clock: systemClock }),
     authority,
     certificates: lazily(() => certificateCopies(parts)),
     certificateSource: lazily(() => certificateSource(parts)),

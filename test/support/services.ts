@@ -14,6 +14,7 @@ import type { Clock } from '../../lambdas/runtime/clock.ts';
 import { defaultConfig } from '../../lambdas/runtime/config.ts';
 import { newId } from '../../lambdas/runtime/ids.ts';
 import { silentLogger } from '../../lambdas/runtime/logger.ts';
+import { silentMetrics } from '../../lambdas/runtime/metrics.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
 
 /** Stands still until it is turned; who sleeps turns it. */
@@ -51,6 +52,7 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
   return {
     config: defaultConfig,
     logger: silentLogger,
+    metrics: silentMetrics,
     clock,
     newId,
     table,

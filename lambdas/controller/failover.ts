@@ -4,7 +4,7 @@ import type { LoadBalancerRow, PendingOperation } from '../domain/load-balancer.
 import { readAmphora, readAmphorae, setAmphora } from '../repositories/amphorae.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
 import type { Services } from '../runtime/services.ts';
-import { announceTransitions } from './announce.ts';
+import { announce, announceTransitions } from './announce.ts';
 import { removeAmphora } from './removal.ts';
 import { requestOperation } from './requests.ts';
 
@@ -15,6 +15,12 @@ export function takesFailover(row: LoadBalancerRow, amphoraId: string, now: numb
   if (row.provisioning_status === 'PENDING_DELETE' || row.failed === 'delete') return false;
   if ((row.failover_pause?.until ?? 0) > now) return false;
   return row.operation === null || row.operation.kind === 'update';
+}
+
+/** That it is done, and how long it took from when it was asked for. */
+export async function tellOfFailover(services: Services, row: LoadBalancerRow, asked: PendingOperation): Promise<void> {
+  await announce(services, row, 'failover_completed', 'loadbalancer', row.id);
+  await services.metrics.put({ FailoverSeconds: (services.clock.now() - asked.requested_at) / 1_000 });
 }
 
 /** An amphora nobody owns is not replaced but ended; the pool of spares is filled up by housekeeping. */

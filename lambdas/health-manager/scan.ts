@@ -39,7 +39,8 @@ export async function scanHealth(services: Services): Promise<ScanResult> {
   const { due, stormy } = await judgeZones(services, rows, silent);
   const result = { amphorae: rows.length, silent: silent.length, failed_over: 0, is_storm: stormy.length > 0 };
   const readings = { Amphorae: rows.length, SilentAmphorae: silent.length, StormGuardedZones: stormy.length };
-  services.metrics.put(readings, { stormy_zones: stormy });
+  // While there is nothing to measure, metrics cost nothing.
+  if (rows.length > 0) await services.metrics.put(readings, { stormy_zones: stormy.join(',') });
   const most = due.length === 0 ? 0 : await failoversLeft(services);
   // Whose load balancer takes no failover now takes nobody else's place either.
   for (const { amphora_id } of due.toSorted((a, b) => a.last_seen - b.last_seen)) {

@@ -16,7 +16,6 @@ import type { Table } from '../drivers/table/table.ts';
 import { lifetimesOf } from './certificate-lifetimes.ts';
 import { systemClock } from './clock.ts';
 import { type Config, configFromEnvironment } from './config.ts';
-import { emfMetrics } from './emf-metrics.ts';
 import { newId } from './ids.ts';
 import { jsonLogger } from './json-logger.ts';
 import { lazily } from './lazily.ts';
@@ -128,7 +127,7 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
   const authority = lazily(() => authorityDriver(parts));
   return {
     ...parts,
-    metrics: emfMetrics({ tableName, clock: systemClock }),
+    metrics: lazily(async () => (await import('./powertools-metrics.ts')).powertoolsMetrics(tableName)),
     authority,
     certificates: lazily(() => certificateCopies(parts)),
     certificateSource: lazily(() => certificateSource(parts)),

@@ -1,16 +1,21 @@
 // What handlers measure of the deployment as a whole, where Ceilometer looks in Octavia.
 
-export interface HealthReadings {
+export interface Readings {
   /** Amphorae there are to be heard of, and how many of them are silent or known to have ended. */
   Amphorae: number;
   SilentAmphorae: number;
   /** Zones in which the storm guard holds failovers back. */
   StormGuardedZones: number;
+  /** Since what waits longest was asked for. */
+  OldestPendingSeconds: number;
+  /** From the request of a failover, whoever made it, to its end. */
+  FailoverSeconds: number;
 }
+export type ReadingName = keyof Readings;
 
 export interface Metrics {
   /** @param detail told beside the readings, such as where they come from; no metric of its own */
-  put(readings: HealthReadings, detail?: Record<string, unknown>): void;
+  put(readings: Partial<Readings>, detail?: Record<string, string>): Promise<void>;
 }
 
-export const silentMetrics: Metrics = { put() {} };
+export const silentMetrics: Metrics = { put: async () => {} };

@@ -1,6 +1,6 @@
 // Tasks that only remember: Octavia's database and lifecycle tasks.
 import { announce, announceTransitions } from '../controller/announce.ts';
-import { markAllFound, markLost } from '../controller/failover.ts';
+import { markAllFound, markLost, tellOfFailover } from '../controller/failover.ts';
 import { zonesBeside } from '../controller/placement.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import { type AmphoraRow, isSpareFor, machineWish, rolesOf } from '../domain/amphora.ts';
@@ -193,7 +193,7 @@ const ActivateLoadBalancer: Task<OfOperation & { pushed: Pushed }> = async (serv
     operation_id: input.operation_id,
     operation_timeout_ms: services.config.operation_timeout_ms,
   });
-  if (row.operation?.kind === 'failover') await announce(services, row, 'failover_completed', 'loadbalancer', row.id);
+  if (row.operation?.kind === 'failover') await tellOfFailover(services, row, row.operation);
   await announceTransitions(services, row, transitions);
   if (after === undefined) await letGo(services, input);
   else await requestWhatIsPending(services, after, `-after-${input.execution}`);

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
-import type { HealthReadings } from '../../lambdas/runtime/metrics.ts';
+import type { Readings } from '../../lambdas/runtime/metrics.ts';
 import { FlowAmphorae } from '../support/flow-amphorae.ts';
 import { FlowWorld } from '../support/flow-world.ts';
 
@@ -13,9 +13,9 @@ const stepMs = 10_000;
 
 let world: FlowWorld;
 let amphorae: FlowAmphorae;
-const readings: HealthReadings[] = [];
+const readings: Partial<Readings>[] = [];
 beforeAll(async () => {
-  world = new FlowWorld({}, { metrics: { put: (each) => readings.push(each) } });
+  world = new FlowWorld({}, { metrics: { put: async (each) => void readings.push(each) } });
   amphorae = new FlowAmphorae(world, { isCounting: false });
   for (const zone of zones) {
     await addZone(zone);

@@ -87,7 +87,8 @@ export function heartbeatCost(amphorae: number): number {
 function scanCost(amphorae: number): number {
   const readUnits = scan.readUnits + amphorae * scan.readUnitsPerAmphora;
   const units = readUnits * prices.readUnit + scan.writeUnits * prices.writeUnit;
-  return (secondsPerMonth / scanIntervalS) * (3 * prices.standardRequest + units + run);
+  // The storm guard's metric is told by each.
+  return (secondsPerMonth / scanIntervalS) * (3 * prices.standardRequest + units + run) + prices.metricMonth;
 }
 
 /** @throws Error for a type without a price */

@@ -1,4 +1,5 @@
-// Health manager, scan: amphorae that have been silent for too long, or whose machine ended, are failed over, unless so many are that the fault is elsewhere.
+// Health manager, scan: amphorae that have been silent for too long, or whose machine ended, are failed over, unless so many are that the
+// fault is elsewhere.
 import { requestFailover } from '../controller/failover.ts';
 import { limitsOf } from '../domain/suspicion.ts';
 import { type HealthRow, noteScan, readAllHealth } from '../repositories/health.ts';
@@ -38,8 +39,12 @@ export async function scanHealth(services: Services): Promise<ScanResult> {
   const silent = rows.filter((row) => row.ended_at != null || silenceOf(row) > limitOf(row));
   const { due, stormy } = await judgeZones(services, rows, silent);
   const result = { amphorae: rows.length, silent: silent.length, failed_over: 0, is_storm: stormy.length > 0 };
-  const readings = { Amphorae: rows.length, SilentAmphorae: silent.length, StormGuardedZones: stormy.length };
-  services.metrics.put(readings, { stormy_zones: stormy });
+  // A deployment that has no amphorae pays for no metric either.
+  if (rows.length > 0)
+    services.metrics.put(
+      { StormGuardedZones: stormy.length },
+      { zones: stormy, silent: silent.length, amphorae: rows.length },
+    );
   const most = due.length === 0 ? 0 : await failoversLeft(services);
   // Whose load balancer takes no failover now takes nobody else's place either.
   for (const { amphora_id } of due.toSorted((a, b) => a.last_seen - b.last_seen)) {

@@ -6,7 +6,7 @@ it('readings are one line of the log, in the form CloudWatch takes metrics from'
   const lines: string[] = [];
   const clock = new TurnableClock();
   const metrics = emfMetrics({ tableName: 'octavia-one', clock, write: (line) => lines.push(line) });
-  metrics.put({ Amphorae: 7, SilentAmphorae: 4, StormGuardedZones: 1 }, { stormy_zones: ['zone-a'] });
+  metrics.put({ StormGuardedZones: 1 }, { zones: ['zone-a'], silent: 4 });
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(/^\{[^\n]*\}\n$/);
   expect(JSON.parse(lines[0]!)).toEqual({
@@ -16,14 +16,13 @@ it('readings are one line of the log, in the form CloudWatch takes metrics from'
         {
           Namespace: 'Octavia',
           Dimensions: [['Table']],
-          Metrics: ['Amphorae', 'SilentAmphorae', 'StormGuardedZones'].map((Name) => ({ Name, Unit: 'Count' })),
+          Metrics: [{ Name: 'StormGuardedZones', Unit: 'Count' }],
         },
       ],
     },
     Table: 'octavia-one',
-    Amphorae: 7,
-    SilentAmphorae: 4,
     StormGuardedZones: 1,
-    stormy_zones: ['zone-a'],
+    zones: ['zone-a'],
+    silent: 4,
   });
 });

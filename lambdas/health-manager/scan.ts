@@ -1,4 +1,5 @@
-// Health manager, scan: amphorae that have been silent for too long, or whose machine ended, are failed over, unless so many are that the fault is elsewhere.
+// Health manager, scan: amphorae that have been silent for too long, or whose machine ended, are failed over, unless so many are that the
+// fault is elsewhere.
 import { requestFailover } from '../controller/failover.ts';
 import { limitsOf } from '../domain/suspicion.ts';
 import { type HealthRow, noteScan, readAllHealth } from '../repositories/health.ts';
@@ -38,9 +39,11 @@ export async function scanHealth(services: Services): Promise<ScanResult> {
   const silent = rows.filter((row) => row.ended_at != null || silenceOf(row) > limitOf(row));
   const { due, stormy } = await judgeZones(services, rows, silent);
   const result = { amphorae: rows.length, silent: silent.length, failed_over: 0, is_storm: stormy.length > 0 };
-  const readings = { Amphorae: rows.length, SilentAmphorae: silent.length, StormGuardedZones: stormy.length };
-  // While there is nothing to measure, metrics cost nothing.
-  if (rows.length > 0) await services.metrics.put(readings, { stormy_zones: stormy.join(',') });
+  // A deployment that has no amphorae pays for no metric either.
+  if (rows.length > 0) {
+    const detail = { zones: stormy.join(','), silent: String(silent.length), amphorae: String(rows.length) };
+    await services.metrics.put({ StormGuardedZones: stormy.length }, detail);
+  }
   const most = due.length === 0 ? 0 : await failoversLeft(services);
   // Whose load balancer takes no failover now takes nobody else's place either.
   for (const { amphora_id } of due.toSorted((a, b) => a.last_seen - b.last_seen)) {

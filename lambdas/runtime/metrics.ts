@@ -1,9 +1,6 @@
-// What handlers measure of the deployment as a whole, where Ceilometer looks in Octavia.
+// What handlers measure of the deployment as a whole, where Ceilometer looks in Octavia. Each name is a metric that is paid for.
 
 export interface Readings {
-  /** Amphorae there are to be heard of, and how many of them are silent or known to have ended. */
-  Amphorae: number;
-  SilentAmphorae: number;
   /** Zones in which the storm guard holds failovers back. */
   StormGuardedZones: number;
   /** Since what waits longest was asked for. */

@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
-import type { Readings } from '../../lambdas/runtime/metrics.ts';
 import { FlowAmphorae } from '../support/flow-amphorae.ts';
 import { FlowWorld } from '../support/flow-world.ts';
 
@@ -13,9 +12,9 @@ const stepMs = 10_000;
 
 let world: FlowWorld;
 let amphorae: FlowAmphorae;
-const readings: Partial<Readings>[] = [];
+const measured: unknown[] = [];
 beforeAll(async () => {
-  world = new FlowWorld({}, { metrics: { put: async (each) => void readings.push(each) } });
+  world = new FlowWorld({}, { metrics: { put: async (...each) => void measured.push(each) } });
   amphorae = new FlowAmphorae(world, { isCounting: false });
   for (const zone of zones) {
     await addZone(zone);
@@ -90,12 +89,12 @@ it('holds failovers back while three in ten are silent, says so, and releases by
   expect(await pass(600_000)).toBe(0);
   expect(told().toSorted()).toEqual(zones.map((zone) => ['storm_guard_engaged', zone, 76]));
   expect(await summaryOf('zone-b')).toContain('76 of 250 of zone zone-b fell silent at once');
-  expect(readings.at(-1)).toEqual({ Amphorae: 500, SilentAmphorae: 152, StormGuardedZones: 2 });
+  expect(measured.at(-1)).toEqual([{ StormGuardedZones: 2 }, { zones: zones.join(','), silent: '152', amphorae: '500' }]);
   amphorae.silent.clear();
   expect(await pass(30_000)).toBe(0);
   expect(told().slice(2).toSorted()).toEqual(zones.map((zone) => ['storm_guard_released', zone, 0]));
   expect(await summaryOf('zone-b')).not.toContain('fell silent');
-  expect(readings.at(-1)).toEqual({ Amphorae: 500, SilentAmphorae: 0, StormGuardedZones: 0 });
+  expect(measured.at(-1)).toEqual([{ StormGuardedZones: 0 }, { zones: '', silent: '0', amphorae: '500' }]);
   expect(await idsThere()).toEqual(before);
 });
 

@@ -9,12 +9,12 @@ it('readings are one line of the log, in the form CloudWatch takes metrics from'
   const write = (text: string | Uint8Array) => lines.push(String(text)) > 0;
   vi.spyOn(process.stdout, 'write').mockImplementation(write as typeof process.stdout.write);
   vi.spyOn(console, 'log').mockImplementation(write);
-  await metrics.put({ SilentAmphorae: 4, FailoverSeconds: 2.5 }, { stormy_zones: 'zone-a' });
+  await metrics.put({ StormGuardedZones: 4, FailoverSeconds: 2.5 }, { stormy_zones: 'zone-a' });
   expect(lines).toHaveLength(1);
   const told = JSON.parse(lines[0]!);
   expect(told).toMatchObject({
     service: 'octavia-one',
-    SilentAmphorae: 4,
+    StormGuardedZones: 4,
     FailoverSeconds: 2.5,
     stormy_zones: 'zone-a',
   });
@@ -22,7 +22,7 @@ it('readings are one line of the log, in the form CloudWatch takes metrics from'
   expect(directive.Namespace).toBe('Octavia');
   expect(directive.Dimensions).toEqual([['service']]);
   expect(directive.Metrics).toEqual([
-    { Name: 'SilentAmphorae', Unit: 'Count' },
+    { Name: 'StormGuardedZones', Unit: 'Count' },
     { Name: 'FailoverSeconds', Unit: 'Seconds' },
   ]);
 });

@@ -24,9 +24,27 @@ function reportOf(details: fc.RunDetails<[History]>): string {
   ].join('\n');
 }
 
+/** A line every half minute: how many were told, and how fast. */
+function progress(): () => void {
+  const since = performance.now();
+  let count = 0;
+  let told = 0;
+  return () => {
+    count++;
+    const seconds = (performance.now() - since) / 1_000;
+    if (seconds < 30 * (told + 1)) return;
+    told++;
+    console.log(
+      `histories: ${count} of ${numRuns} in ${seconds.toFixed(0)} s, ${(count / seconds).toFixed(1)} a second`,
+    );
+  };
+}
+
 it('every history ends with what was accepted in force, nothing left behind and nothing counted twice', async () => {
+  const count = progress();
   const property = fc.asyncProperty(histories, async (history) => {
     const wrong = await tell(history);
+    count();
     if (wrong.length > 0) throw new Error(wrong.join('\n'));
   });
   const since = performance.now();

@@ -7,6 +7,7 @@ import { type Site, writeGroup } from './history-calls.ts';
 import { disagreements, settleAndHeal, Watch } from './history-invariants.ts';
 import { HistoryModel } from './history-model.ts';
 import { HistoryWorld } from './history-world.ts';
+import { seeded } from './random.ts';
 
 export interface Happening {
   what: keyof typeof happenings;
@@ -139,8 +140,19 @@ export const histories: fc.Arbitrary<History> = fc.record({
 
 const beginning: Happening = { what: 'write', n: 0, calls: [0], ticks: 3 };
 
+/** Chance too is the same each time: who loses a race waits at random. */
+async function withChance<T>(seed: number, work: () => Promise<T>): Promise<T> {
+  const { random } = Math;
+  Math.random = seeded(seed);
+  return work().finally(() => {
+    Math.random = random;
+  });
+}
+
 /** @returns what went wrong; empty when nothing did */
-export async function tell({ isPair, hasSpare, seed, happenings: given }: History): Promise<string[]> {
+export const tell = (history: History): Promise<string[]> => withChance(history.seed, () => told(history));
+
+async function told({ isPair, hasSpare, seed, happenings: given }: History): Promise<string[]> {
   const topology = isPair ? 'ACTIVE_STANDBY' : 'SINGLE';
   // A site this small would soon be called stormy; what is silent has ended here.
   const config = { topology, spare_amphorae: hasSpare ? 1 : 0, failover_share_limit: 1 } as const;

@@ -1,0 +1,45 @@
+// Health manager, roll-up: what an amphora says of listeners, pools and members becomes operating statuses, when it says something new.
+import type { Heartbeat } from '../../amphora/agent-api.ts';
+import { announceOperatingStatuses } from '../controller/announce.ts';
+import { requestApplyAgain } from '../controller/requests.ts';
+import type { AmphoraRow } from '../domain/amphora.ts';
+import { operatingStatusChanges, type Report } from '../domain/operating-status.ts';
+import { type HealthRow, noteRollUp } from '../repositories/health.ts';
+import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
+import { readTree } from '../repositories/trees.ts';
+import type { Services } from '../runtime/services.ts';
+import { sequenceOf, statusDigest } from './digest.ts';
+
+/** Statuses that differ from the ones rolled up before, or that were judged while something was PENDING. */
+export async function rollUpNews(
+  services: Services,
+  amphora: AmphoraRow,
+  health: HealthRow | undefined,
+  heartbeat: Heartbeat,
+): Promise<void> {
+  if (amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
+  const digest = statusDigest(heartbeat);
+  if (health?.rolled_up !== digest) await rollUp(services, amphora, heartbeat, sequenceOf(heartbeat), digest);
+}
+
+async function rollUp(
+  services: Services,
+  amphora: AmphoraRow,
+  report: Report,
+  sequence: string,
+  digest: string,
+): Promise<void> {
+  const tree = await readTree(services.table, amphora.load_balancer_id!);
+  // An amphora that was replaced has no say any more.
+  if (!tree?.loadBalancer.amphora_ids.includes(amphora.id)) return;
+  // Of a pair only the one that has the VIP carries traffic and sees its members through it.
+  const changes = amphora.role === 'BACKUP' ? [] : operatingStatusChanges(tree, report);
+  await writeOperatingStatuses(services, tree, changes);
+  await announceOperatingStatuses(services, tree.loadBalancer, changes);
+  const { provisioning_status, applied_generation, generation } = tree.loadBalancer;
+  const isSettled = provisioning_status === 'ACTIVE' && report.generation === applied_generation;
+  await noteRollUp(services, amphora.id, isSettled ? digest : '');
+  const isOutdated = provisioning_status === 'ACTIVE' && (report.generation ?? 0) < generation;
+  // Whoever runs an older configuration than was committed, or none, lost it: it is pushed again.
+  if (isOutdated) await requestApplyAgain(services, tree.loadBalancer, sequence);
+}

@@ -76,6 +76,8 @@ export interface PendingOperation {
   attempts: number;
   /** Only this amphora is replaced. */
   amphora_id?: string;
+  /** Of a failover of all: whose replacement was begun so far. */
+  begun_ids?: string[];
   /** Only spares of this image will do: the failover is there to bring it. */
   image_id?: string;
 }

@@ -4,6 +4,8 @@ import { announceOperatingStatuses } from '../controller/announce.ts';
 import { requestApplyAgain } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { operatingStatusChanges, type Report } from '../domain/operating-status.ts';
+import type { Tree } from '../domain/tree.ts';
+import { addUpDeletedListeners } from '../repositories/deleted-listeners.ts';
 import { type HealthRow, noteRollUp } from '../repositories/health.ts';
 import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
 import { readTree } from '../repositories/trees.ts';
@@ -38,8 +40,15 @@ async function rollUp(
   await announceOperatingStatuses(services, tree.loadBalancer, changes);
   const { provisioning_status, applied_generation, generation } = tree.loadBalancer;
   const isSettled = provisioning_status === 'ACTIVE' && report.generation === applied_generation;
+  if (isSettled) await addUpDeleted(services, amphora.id, tree);
   await noteRollUp(services, amphora.id, isSettled ? digest : '');
   const isOutdated = provisioning_status === 'ACTIVE' && (report.generation ?? 0) < generation;
   // Whoever runs an older configuration than was committed, or none, lost it: it is pushed again.
   if (isOutdated) await requestApplyAgain(services, tree.loadBalancer, sequence);
+}
+
+/** The amphora runs what is there, so what it told of other listeners was all they will ever count. */
+function addUpDeleted(services: Services, amphora_id: string, { loadBalancer, listeners }: Tree): Promise<void> {
+  const { id, generation } = loadBalancer;
+  return addUpDeletedListeners(services, { amphora_id, generation }, id, new Set(listeners.map((one) => one.id)));
 }

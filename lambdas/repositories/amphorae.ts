@@ -13,6 +13,7 @@ import { RowChanged, untilWon } from './contention.ts';
 import { amphoraKey, countingAmphoraKey, healthKey, retiredStatisticsKey, rowOf } from './keys.ts';
 import { moved, retireMemberStatistics } from './member-statistics.ts';
 import { passes } from './passes.ts';
+import { isCounter } from './statistics.ts';
 import type { Store } from './store.ts';
 
 /** Spares are listed by the project index under a name no project has; all amphorae by the type index. */
@@ -122,9 +123,6 @@ export async function swapRoles(store: Store, promotedId: string, demotedId: str
   const isThere = (await readAmphora(store.table, demotedId)) !== undefined;
   await store.table.transact([become(promotedId, 'MASTER'), ...(isThere ? [become(demotedId, 'BACKUP')] : [])]);
 }
-
-const counterNames = ['bytes_in', 'bytes_out', 'total_connections', 'request_errors'];
-const isCounter = (name: string): boolean => counterNames.some((counter) => name.startsWith(`${counter}#`));
 
 /** As it was read: a heartbeat that is taken in meanwhile counts more, and an amphora that is expected meanwhile would be so for ever. */
 function healthGone(id: string, health: Item | undefined): Operation {

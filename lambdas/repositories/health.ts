@@ -35,6 +35,8 @@ export interface HealthRow {
   active: Record<string, number>;
   /** The other one of its pair, which does not answer it. */
   suspect?: Suspicion | null;
+  /** From that generation on, what listeners that are not among its counters have counted is news. */
+  counted_from?: number;
 }
 
 export interface Sign {

@@ -101,3 +101,30 @@ it('an interface that is plugged for an amphora which was swept meanwhile is tak
   expect(await unsoundness(world)).toEqual([]);
   await world.close();
 });
+
+it('an interface that is plugged while the other branch of its flow has failed is taken away again', async () => {
+  const world = new FlowWorld({ topology: 'ACTIVE_STANDBY' });
+  const failing = Promise.withResolvers<void>();
+  world.on('compute.build', 'before', async () => {
+    await failing.promise;
+    throw new TypeError('no machines left');
+  });
+  const plugging = world.hold('network.plugVip', 'before');
+  // It arrives after its interface was taken away, and before its machine is.
+  world.on(
+    'create-load-balancer/RevertComputeDelete',
+    'before',
+    async () => {
+      plugging.letGo();
+      for (let ticks = 0; ticks < 50; ticks++) await new Promise((resolve) => setImmediate(resolve));
+    },
+    2,
+  );
+  await world.create();
+  await plugging.reached();
+  failing.resolve();
+  await world.settle();
+  await world.age();
+  expect(await unsoundness(world)).toEqual([]);
+  await world.close();
+});

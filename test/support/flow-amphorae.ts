@@ -38,6 +38,11 @@ export class FlowAmphorae {
     this.#lifeOf(amphoraId).connections += connections;
   }
 
+  /** Its agent begins anew, without the account of what it has counted. */
+  forget(amphoraId: string): void {
+    this.#lives.delete(amphoraId);
+  }
+
   #lifeOf(amphoraId: string): Life {
     const life = this.#lives.get(amphoraId) ?? { seq: 0, connections: 0 };
     this.#lives.set(amphoraId, life);

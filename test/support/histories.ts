@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
-import { type Site, writeGroup } from './history-calls.ts';
+import { failover, type Site, writeGroup } from './history-calls.ts';
 import { disagreements, settleAndHeal, Watch } from './history-invariants.ts';
 import { HistoryModel } from './history-model.ts';
 import { HistoryWorld } from './history-world.ts';
@@ -84,6 +84,33 @@ async function endMachine(site: Site, n: number): Promise<void> {
   await attempt(() => computeEventHandler(site.world.services)({ detail }))();
 }
 
+async function forget(site: Site, n: number): Promise<void> {
+  const one = await amphoraOf(site, n);
+  if (one) site.world.amphorae.forget(one.id);
+}
+
+/** A move of a VIP takes so long that its flow is given up, and another one has moved it by then. */
+async function overtake(site: Site, n: number): Promise<void> {
+  const { world } = site;
+  world.holdMove(n);
+  await failover(site, n);
+  await world.advance(60);
+  await world.abortFlows();
+  await world.advance(60);
+  world.letGo();
+}
+
+/** Nothing is PENDING past its deadline then, but what a flow works on, which ends by its own. */
+async function housekeep({ world, complaints }: Site): Promise<void> {
+  const refusals = world.refusals.length;
+  await world.housekeeping();
+  if (world.refusals.length > refusals) return;
+  const running = new Set(world.running().map(({ name }) => name));
+  for (const { id, operation, lease } of await world.loadBalancers())
+    if (operation !== null && operation.deadline < world.clock.now() && !running.has(lease?.execution ?? ''))
+      complaints.push(`${id} waits for its ${operation.kind} past its deadline`);
+}
+
 const happenings = {
   write: async (site: Site, { calls }: Happening) => writeGroup(site, calls),
   pass: async () => {},
@@ -98,7 +125,10 @@ const happenings = {
   letGo: async ({ world }: Site) => world.letGo(),
   die: async ({ world }: Site, { n }: Happening) => world.dieAfter(1 + (n % 40)),
   abort: async ({ world }: Site) => world.abortFlows(),
-  housekeeping: async ({ world }: Site) => world.housekeeping(),
+  overtake: async (site: Site, { n }: Happening) => overtake(site, n),
+  repeat: async ({ world }: Site) => world.table.repeatNext(),
+  forget: async (site: Site, { n }: Happening) => forget(site, n),
+  housekeeping: async (site: Site) => housekeep(site),
   scan: async ({ world }: Site) => attempt(() => scanHealth(world.services))(),
   carry: async (site: Site, { n }: Happening) => carry(site, n),
   beat: async (site: Site, { n }: Happening) => beat(site, n),

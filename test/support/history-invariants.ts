@@ -2,6 +2,7 @@
 
 import { childrenOf } from '../../lambdas/domain/tree.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
+import { readAllHealth } from '../../lambdas/repositories/health.ts';
 import { readStatistics } from '../../lambdas/repositories/statistics.ts';
 import { readTree } from '../../lambdas/repositories/trees.ts';
 import { unsoundness } from './flow-soundness.ts';
@@ -23,6 +24,7 @@ const allowed: Record<string, string[]> = {
 export class Watch {
   readonly #site: Site;
   readonly #numbers = new Map<string, number>();
+  readonly #sequences = new Map<string, string>();
   #told = 0;
 
   constructor(site: Site) {
@@ -46,14 +48,17 @@ export class Watch {
       for (const name of ['generation', 'applied_generation', 'vip_epoch'] as const)
         this.#rises(`${name} of ${row.id}`, row[name]);
       if (row.applied_generation > row.generation) this.#complain(`${row.id} runs what nobody asked for`);
+      if (row.provisioning_status === 'ACTIVE' && row.applied_generation < row.generation)
+        this.#complain(`${row.id} is ACTIVE and runs ${row.applied_generation} of ${row.generation}`);
       if (row.provisioning_status.startsWith('PENDING') && row.operation === null)
         this.#complain(`${row.id} is ${row.provisioning_status} and waits for nothing`);
       // Of what is being deleted nobody counts any more.
       if (row.provisioning_status !== 'PENDING_DELETE' && row.failed !== 'delete')
         await this.#statistics(row.id, row.amphora_ids);
     }
+    await this.#signs();
     this.#operations();
-    for (const one of world.network.complaints.splice(0)) this.#complain(one);
+    for (const one of world.vips.complaints.splice(0)) this.#complain(one);
   }
 
   #transitions(): void {
@@ -74,6 +79,16 @@ export class Watch {
       if (!there.has(listener)) continue;
       this.#rises(`connections of ${listener}`, total_connections);
       if (total_connections > carried) this.#complain(`${total_connections} of ${carried} connections were counted`);
+    }
+  }
+
+  /** What is known of an amphora never gets older: what it runs, whom it serves, whether its members are up. */
+  async #signs(): Promise<void> {
+    for (const { amphora_id, sequence } of await readAllHealth(this.#site.world.outside.table)) {
+      const before = this.#sequences.get(amphora_id) ?? '';
+      if ((sequence ?? '') < before)
+        this.#complain(`the newest sign of ${amphora_id} went from ${before} to ${sequence}`);
+      this.#sequences.set(amphora_id, sequence ?? '');
     }
   }
 

@@ -5,13 +5,14 @@ import type { HealthRow } from '../repositories/health.ts';
 import type { MemberPage } from '../repositories/member-statistics.ts';
 
 /** Orders the heartbeats of one amphora, across restarts of its agent, as text. */
-export const sequenceOf = ({ sent_at, seq }: Heartbeat): string =>
+export const sequenceOf = ({ sent_at, seq }: Pick<Heartbeat, 'sent_at' | 'seq'>): string =>
   `${String(sent_at).padStart(15, '0')}#${String(seq).padStart(10, '0')}`;
 
 export const newestOf = (heartbeats: Heartbeat[]): Heartbeat | undefined => heartbeats.at(-1);
 
-/** Of all that bears on an operating status, and nothing that counts up. */
-export function statusDigest({ generation, listeners, pools }: Heartbeat): string {
+/** Of all that bears on an operating status, and nothing that counts up. Who says it in parts says the digest of all of them. */
+export function statusDigest({ generation, listeners, pools, more }: Heartbeat): string {
+  if (more !== undefined) return more.digest;
   const statuses = Object.entries(listeners).map(([id, { status }]) => [id, status]);
   return createHash('sha256')
     .update(JSON.stringify([generation, statuses, pools]))

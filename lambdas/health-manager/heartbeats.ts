@@ -1,5 +1,5 @@
 // Health manager, intake: signed heartbeats from the queue, each amphora's newest only, one write per amphora and batch.
-import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
+import type { Heartbeat, HeartbeatPart, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { markFound } from '../controller/failover.ts';
 import { requestRights } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
@@ -11,14 +11,18 @@ import type { Services } from '../runtime/services.ts';
 import { type SqsHandler, sqsHandler } from '../runtime/sqs-batch.ts';
 import { countedBy, newestOf, pagesOf, sequenceOf } from './digest.ts';
 import { heartbeatKeysOf, isSignedBy, useNextKey } from './heartbeat-keys.ts';
-import { rollUpNews } from './roll-up.ts';
+import { rollUpNews, takeInParts } from './roll-up.ts';
 import { suspicionOf, takeInSuspicion } from './suspicions.ts';
 
-/** The heartbeats of one amphora that are its own, oldest first. */
-async function genuine(services: Services, amphora: AmphoraRow, signed: SignedHeartbeat[]): Promise<Heartbeat[]> {
+type Said = Heartbeat | HeartbeatPart;
+
+const isPart = (said: Said): said is HeartbeatPart => 'part' in said;
+
+/** What one amphora says that is its own, oldest first. */
+async function genuine(services: Services, amphora: AmphoraRow, signed: SignedHeartbeat[]): Promise<Said[]> {
   const keys = heartbeatKeysOf(services, amphora);
   const known = signed.map((one) => ({ one, key: keys.find(({ text }) => isSignedBy(text, one)) }));
-  const own = known.filter(({ key }) => key).map(({ one }) => JSON.parse(one.payload) as Heartbeat);
+  const own = known.filter(({ key }) => key).map(({ one }) => JSON.parse(one.payload) as Said);
   if (own.length < signed.length)
     services.logger.warn('heartbeat with a wrong signature dropped', { amphora_id: amphora.id });
   if (known.some(({ key }) => key?.use === 'next')) await useNextKey(services, amphora);
@@ -108,6 +112,12 @@ async function takeInLogs(services: Services, amphora_id: string, heartbeats: He
   await requestRights(services, { amphora_id, archives }, sequenceOf(newestOf(heartbeats)!));
 }
 
+async function takeInSaid(services: Services, amphora: AmphoraRow, health: HealthRow | undefined, said: Said[]) {
+  const heartbeats = said.filter((one): one is Heartbeat => !isPart(one));
+  await takeIn(services, amphora, health, heartbeats);
+  await takeInParts(services, amphora, health, said.filter(isPart));
+}
+
 /** What is signed by nobody there is cannot be genuine, and would keep the others of its batch from being read. */
 const isWhole = ({ amphora_id, payload, hmac }: SignedHeartbeat): boolean =>
   isPossibleId(String(amphora_id)) && typeof payload === 'string' && typeof hmac === 'string';
@@ -122,7 +132,7 @@ async function takeInBatch(services: Services, signed: SignedHeartbeat[]): Promi
     amphorae.map(async (amphora) => {
       const own = byAmphora.get(amphora.id) ?? [];
       try {
-        await takeIn(services, amphora, health.get(amphora.id), await genuine(services, amphora, own));
+        await takeInSaid(services, amphora, health.get(amphora.id), await genuine(services, amphora, own));
       } catch (error) {
         services.logger.warn('heartbeats go back to their queue', { amphora_id: amphora.id, error });
         for (const one of own) failed.add(one);

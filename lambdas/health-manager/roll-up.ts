@@ -1,12 +1,13 @@
 // Health manager, roll-up: what an amphora says of listeners, pools and members becomes operating statuses, when it says something new.
-import type { Heartbeat } from '../../amphora/agent-api.ts';
+import type { Heartbeat, HeartbeatPart } from '../../amphora/agent-api.ts';
 import { announceOperatingStatuses } from '../controller/announce.ts';
 import { requestApplyAgain } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { operatingStatusChanges, type Report } from '../domain/operating-status.ts';
 import type { Tree } from '../domain/tree.ts';
 import { addUpDeletedListeners } from '../repositories/deleted-listeners.ts';
-import { type HealthRow, noteRollUp } from '../repositories/health.ts';
+import { type HealthRow, noteRollUp, readHealth } from '../repositories/health.ts';
+import { dropParts, putPart, readWhole, type StatusPart } from '../repositories/heartbeat-parts.ts';
 import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
 import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
@@ -21,7 +22,44 @@ export async function rollUpNews(
 ): Promise<void> {
   if (amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
   const digest = statusDigest(heartbeat);
-  if (health?.rolled_up !== digest) await rollUp(services, amphora, heartbeat, sequenceOf(heartbeat), digest);
+  if (health?.rolled_up === digest) return;
+  const { generation, listeners, pools, more } = heartbeat;
+  const sequence = sequenceOf(heartbeat);
+  if (more === undefined) return rollUp(services, amphora, heartbeat, sequence, digest);
+  const statuses = Object.fromEntries(Object.entries(listeners).map(([id, { status }]) => [id, { status }]));
+  const report = { generation, listeners: statuses, pools };
+  await takeInPart(services, amphora, { part: 0, parts: more.parts, sequence, digest, report });
+}
+
+/** Whichever comes last has all of them rolled up. */
+async function takeInPart(services: Services, amphora: AmphoraRow, part: StatusPart): Promise<void> {
+  const reporter = { id: amphora.id, load_balancer_id: amphora.load_balancer_id! };
+  await putPart(services, reporter, part);
+  const whole = await readWhole(services, reporter, part.sequence);
+  if (whole === undefined) return;
+  const newest = (await readHealth(services.table, [amphora.id])).get(amphora.id)?.sequence;
+  // A newer one has been rolled up, or will be.
+  if (newest === part.sequence) await rollUp(services, amphora, whole, part.sequence, part.digest);
+  await dropParts(services, reporter, part.sequence);
+}
+
+/** Of 200 KB each, which is half a million members. */
+const mostParts = 99;
+const isPossible = (part: number, parts: number): boolean =>
+  Number.isInteger(part) && Number.isInteger(parts) && part >= 1 && part <= parts && parts <= mostParts;
+
+/** What did not fit into a heartbeat; whoever says the same as before is not listened to. */
+export async function takeInParts(
+  services: Services,
+  amphora: AmphoraRow,
+  health: HealthRow | undefined,
+  parts: HeartbeatPart[],
+): Promise<void> {
+  if (amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
+  for (const { part, parts: count, digest, pools, ...said } of parts) {
+    if (health?.rolled_up === digest || !isPossible(part, count)) continue;
+    await takeInPart(services, amphora, { part, parts: count, sequence: sequenceOf(said), digest, report: { pools } });
+  }
 }
 
 async function rollUp(

@@ -10,6 +10,7 @@ import {
   TransactionCancelled,
 } from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
+import { dropParts } from './heartbeat-parts.ts';
 import { amphoraKey, countingAmphoraKey, healthKey, retiredStatisticsKey, rowOf } from './keys.ts';
 import { moved, retireMemberStatistics } from './member-statistics.ts';
 import { passes } from './passes.ts';
@@ -148,7 +149,9 @@ export async function eraseAmphora(store: Store, id: string, loadBalancerId: str
     ]);
     if (!isErased) throw new RowChanged(`amphora ${id} was heard or expected meanwhile`);
   });
-  if (loadBalancerId !== null) await retireMemberStatistics(store, loadBalancerId);
+  if (loadBalancerId === null) return;
+  await dropParts(store, { id, load_balancer_id: loadBalancerId });
+  await retireMemberStatistics(store, loadBalancerId);
 }
 
 function statisticsMoved(loadBalancerId: string, id: string, counted: Record<string, number>): Operation[] {

@@ -89,6 +89,11 @@ async function forget(site: Site, n: number): Promise<void> {
   if (one) site.world.amphorae.forget(one.id);
 }
 
+async function turn(site: Site, n: number): Promise<void> {
+  const one = await amphoraOf(site, n);
+  if (one) site.world.amphorae.turn(one.id);
+}
+
 /** A move of a VIP takes so long that its flow is given up, and another one has moved it by then. */
 async function overtake(site: Site, n: number): Promise<void> {
   const { world } = site;
@@ -127,6 +132,7 @@ const happenings = {
   abort: async ({ world }: Site) => world.abortFlows(),
   overtake: async (site: Site, { n }: Happening) => overtake(site, n),
   repeat: async ({ world }: Site) => world.table.repeatNext(),
+  turn: async (site: Site, { n }: Happening) => turn(site, n),
   forget: async (site: Site, { n }: Happening) => forget(site, n),
   housekeeping: async (site: Site) => housekeep(site),
   scan: async ({ world }: Site) => attempt(() => scanHealth(world.services))(),

@@ -23,12 +23,15 @@ const unusedBy = ({
   describesFlows,
   certifies,
   readsSecrets,
+  readsAdminSecret,
   putsObjects,
 }: FunctionSpec): string[] => [
   ...(sends ? [] : [driver('queue/sqs.ts'), '@aws-sdk/client-sqs']),
   ...(publishes ? [] : [driver('events/eventbridge.ts'), '@aws-sdk/client-eventbridge']),
   ...(starts || describesFlows ? [] : [driver('flows/step-functions.ts'), '@aws-sdk/client-sfn']),
-  ...(readsSecrets ? [] : [driver('certificates/secrets-manager.ts'), '@aws-sdk/client-secrets-manager']),
+  ...(readsSecrets ? [] : [driver('certificates/secrets-manager.ts')]),
+  ...(readsAdminSecret ? [] : [driver('secrets/secret-text.ts')]),
+  ...(readsSecrets || readsAdminSecret ? [] : ['@aws-sdk/client-secrets-manager']),
   ...(certifies ? [] : [driver('certificates/local-authority.ts')]),
   ...(putsObjects ? [] : [driver('objects/s3.ts')]),
 ];

@@ -41,6 +41,7 @@ async function queueDriver(parts: Parts): Promise<QueueDriver> {
     operations: parts.config.operations_queue_url,
     heartbeats: parts.config.heartbeats_queue_url,
     archives: parts.config.archives_queue_url,
+    scans: parts.config.scans_queue_url,
   };
   return new SqsQueueDriver({ queueUrls, client: () => new SQSClient({ region }) });
 }
@@ -141,4 +142,10 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
       open: (sealed, purpose) => aesSealer(sealingKey(config)).open(sealed, purpose),
     },
   };
+}
+
+/** The secret with the first administrator's password. */
+export async function adminSecret({ region, admin_secret_id }: Config): Promise<string> {
+  const { readSecretText } = await import('../drivers/secrets/secret-text.ts');
+  return readSecretText(region, admin_secret_id);
 }

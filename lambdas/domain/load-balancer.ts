@@ -154,6 +154,10 @@ export interface LoadBalancerRow
   intents: string[];
 }
 
+/** The VIP may be with nobody: another failover makes it good, and no configuration alone. */
+export const isAfterFailover = ({ provisioning_status, failed }: LoadBalancerRow): boolean =>
+  provisioning_status === 'ERROR' && failed === 'failover';
+
 /** The load balancer as GET and lists show it. */
 export function loadBalancerResponse(row: LoadBalancerRow) {
   return {

@@ -128,3 +128,24 @@ it('an interface that is plugged while the other branch of its flow has failed i
   expect(await unsoundness(world)).toEqual([]);
   await world.close();
 });
+
+it('a configuration that is pushed late makes no load balancer ACTIVE whose failover failed with the VIP on its way', async () => {
+  const world = new FlowWorld();
+  const id = await world.createActive();
+  world.on('failover-amphora/ConfirmConfiguration', 'before', () => {
+    throw new TypeError('as tested, when the new amphora has the VIP');
+  });
+  expect(await world.failover(id)).toBe(202);
+  expect(await world.rename(id, 'meanwhile')).toBe(200);
+  await world.settle();
+  const { generation } = await world.loadBalancer(id);
+  const late = { load_balancer_id: id, generation };
+  await world.queue.send('work', { group: id, deduplication: 'late', body: late });
+  await world.settle();
+  expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ERROR', failed: 'failover' });
+  expect(await world.rename(id, 'again')).toBe(200);
+  await world.settle();
+  expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ACTIVE' });
+  expect(await unsoundness(world)).toEqual([]);
+  await world.close();
+});

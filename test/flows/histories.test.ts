@@ -1,5 +1,7 @@
 // Random histories: writes of clients beside failures, deaths, lost and late messages, silent amphorae and leaps of the clock. HISTORIES
-// says how many; nightly it is 10,000.
+// says how many: nightly it is 10,000, `HISTORIES=10000 npm test -- test/flows/histories.test.ts`. A history is the same whenever it is
+// told again; one that fails prints the command. That it would fail, were the product broken, show mutants: `node test/mutants/main.ts`
+// breaks one rule after the other in a copy of the tree, and expects the histories to fail there.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type History, histories, tell } from '../support/histories.ts';

@@ -109,4 +109,18 @@ export const mutants: Mutant[] = [
     to: '',
     histories: 1_000,
   },
+  {
+    name: 'parts of different heartbeats are put together',
+    file: 'lambdas/repositories/heartbeat-parts.ts',
+    from: 'found.filter((one) => one.sequence === sequence)',
+    to: 'found.filter((one) => one.sequence !== undefined)',
+    histories: 1_000,
+  },
+  {
+    name: 'a failover that failed is healed by a configuration that comes late',
+    file: 'lambdas/domain/load-balancer.ts',
+    from: "provisioning_status === 'ERROR' && failed === 'failover'",
+    to: "provisioning_status === 'ERROR' && failed === 'delete'",
+    histories: 6_000,
+  },
 ];

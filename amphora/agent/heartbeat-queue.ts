@@ -1,7 +1,8 @@
 // Where heartbeats go: an SQS queue instead of Octavia's UDP, signed with a key of this amphora alone.
 import { createHmac } from 'node:crypto';
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import type { AgentSettings, Heartbeat, SignedHeartbeat } from '../agent-api.ts';
+import type { AgentSettings, Heartbeat, HeartbeatPart, SignedHeartbeat } from '../agent-api.ts';
+import { messagesOf } from './heartbeat-parts.ts';
 import type { Identity } from './identity.ts';
 
 const sendTimeoutMs = 3_000;
@@ -17,7 +18,11 @@ export class HeartbeatQueue {
   }
 
   async send(heartbeat: Heartbeat): Promise<void> {
-    const payload = JSON.stringify(heartbeat);
+    for (const message of messagesOf(heartbeat)) await this.#send(message);
+  }
+
+  async #send(said: Heartbeat | HeartbeatPart): Promise<void> {
+    const payload = JSON.stringify(said);
     const hmac = createHmac('sha256', this.#identity.heartbeatKey).update(payload).digest('hex');
     const signed: SignedHeartbeat = { amphora_id: this.#settings.amphora_id, payload, hmac };
     this.#client ??= createClient(this.#settings);

@@ -30,14 +30,24 @@ async function isOwned(services: Services, row: AmphoraRow): Promise<boolean> {
   return false;
 }
 
+/** Noted before an amphora is replaced: should the failover fail, it shows on that amphora. */
+export function beginning(
+  { operation }: LoadBalancerRow,
+  { operation_id, amphora_id }: { operation_id: string; amphora_id: string },
+): Partial<LoadBalancerRow> {
+  if (operation?.id !== operation_id) return {};
+  return { operation: { ...operation, begun_ids: [...(operation.begun_ids ?? []), amphora_id] } };
+}
+
 /**
- * A failover of one amphora that could not be done shows on that amphora: it is in ERROR, as in Octavia, until it is replaced, given up by an
- * administrator, or heard again.
+ * A failover that could not be done shows on the amphorae it had begun to replace, and has not: they are in ERROR, as in Octavia, until they
+ * are replaced, given up by an administrator, or heard again. Those it had not come to stay as they are.
  */
 export async function markLost(services: Services, { operation, amphora_ids }: LoadBalancerRow): Promise<void> {
-  if (operation?.kind !== 'failover' || operation.amphora_id === undefined) return;
-  if (!amphora_ids.includes(operation.amphora_id)) return;
-  await setAmphora(services, operation.amphora_id, { status: 'ERROR' }, { equals: { status: 'ALLOCATED' } });
+  if (operation?.kind !== 'failover') return;
+  const begun = operation.amphora_id === undefined ? (operation.begun_ids ?? []) : [operation.amphora_id];
+  for (const id of begun.filter((one) => amphora_ids.includes(one)))
+    await setAmphora(services, id, { status: 'ERROR' }, { equals: { status: 'ALLOCATED' } });
 }
 
 /** It speaks: whatever could not be done, it is there. */

@@ -37,6 +37,8 @@ export interface HealthRow {
   suspect?: Suspicion | null;
   /** When compute told that its machine ended; no news of an agent started since. */
   ended_at?: number | null;
+  /** From that generation on, what listeners that are not among its counters have counted is news. */
+  counted_from?: number;
 }
 
 export interface Sign {
@@ -45,6 +47,8 @@ export interface Sign {
   counted: Record<string, number>;
   /** What members have counted since then, as far as there is news. */
   pages?: MemberPage[];
+  /** Of the heartbeat that was the newest when this one was judged; undefined: there was none. */
+  after?: string | undefined;
 }
 
 /** Beside the sign itself. */
@@ -63,23 +67,22 @@ export async function readAllHealth(table: Table): Promise<HealthRow[]> {
 }
 
 /**
- * Takes in a heartbeat once.
- * @returns false when it is older than one taken in before, or the same, or the amphora is not expected (any more)
+ * Takes in a heartbeat that is newer than the one before.
+ * @returns false when another one was taken in meanwhile, by which it has to be judged again, or the amphora is not expected (any more)
  */
-export async function recordSign(store: Store, { row, counted, pages = [] }: Sign): Promise<boolean> {
+export async function recordSign(store: Store, { row, counted, pages = [], after }: Sign): Promise<boolean> {
   const { amphora_id, load_balancer_id } = row;
   const set = { ...row, ...counted };
   // Heartbeats that waited have more pages together than a transaction; cut off after it, they come again as late ones.
   const [together, later] = [pages.slice(-pagesPerSign), pages.slice(0, -pagesPerSign)];
   const ofMembers =
     load_balancer_id === null ? [] : together.map((page) => pageOperation(load_balancer_id, amphora_id, page));
-  const sign = (when: Condition): Operation[] => [
-    { kind: 'update', key: healthKey(amphora_id), set, when: { exists: true, ...when } },
+  // Two that arrive at once were both judged by what was known before: the second to be written is judged again, newer or not.
+  const isNext: Condition = after === undefined ? { missing: ['sequence'] } : { equals: { sequence: after } };
+  const isTaken = await passes(store, [
+    { kind: 'update', key: healthKey(amphora_id), set, when: { exists: true, ...isNext } },
     ...ofMembers,
-  ];
-  const isTaken =
-    (await passes(store, sign({ below: { sequence: row.sequence } }))) ||
-    (await passes(store, sign({ missing: ['sequence'] })));
+  ]);
   if (isTaken && load_balancer_id !== null) await recordLatePages(store, load_balancer_id, amphora_id, later);
   return isTaken;
 }

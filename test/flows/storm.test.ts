@@ -89,7 +89,10 @@ it('holds failovers back while three in ten are silent, says so, and releases by
   expect(await pass(600_000)).toBe(0);
   expect(told().toSorted()).toEqual(zones.map((zone) => ['storm_guard_engaged', zone, 76]));
   expect(await summaryOf('zone-b')).toContain('76 of 250 of zone zone-b fell silent at once');
-  expect(measured.at(-1)).toEqual([{ StormGuardedZones: 2 }, { zones: zones.join(','), silent: '152', amphorae: '500' }]);
+  expect(measured.at(-1)).toEqual([
+    { StormGuardedZones: 2 },
+    { zones: zones.join(','), silent: '152', amphorae: '500' },
+  ]);
   amphorae.silent.clear();
   expect(await pass(30_000)).toBe(0);
   expect(told().slice(2).toSorted()).toEqual(zones.map((zone) => ['storm_guard_released', zone, 0]));

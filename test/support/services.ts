@@ -20,8 +20,9 @@ import type { Services } from '../../lambdas/runtime/services.ts';
 /** Stands still until it is turned; who sleeps turns it. */
 export class TurnableClock implements Clock {
   #now = Date.parse('2025-06-01T12:00:00Z');
+  /** Whole milliseconds, as a real one's: who waits at random waits for parts of them. */
   now(): number {
-    return this.#now;
+    return Math.floor(this.#now);
   }
   turn(ms: number): void {
     this.#now += ms;

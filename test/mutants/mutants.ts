@@ -23,7 +23,7 @@ export const mutants: Mutant[] = [
     file: 'lambdas/health-manager/digest.ts',
     from: 'value > least(name) && ',
     to: '',
-    histories: 300,
+    histories: 1_500,
   },
   {
     name: 'what was put aside is dropped without a look whether it was accepted',

@@ -116,11 +116,4 @@ export const mutants: Mutant[] = [
     to: 'found.filter((one) => one.sequence !== undefined)',
     histories: 1_000,
   },
-  {
-    name: 'a failover that failed is healed by a configuration that comes late',
-    file: 'lambdas/domain/load-balancer.ts',
-    from: "provisioning_status === 'ERROR' && failed === 'failover'",
-    to: "provisioning_status === 'ERROR' && failed === 'delete'",
-    histories: 6_000,
-  },
 ];

@@ -23,7 +23,7 @@ export const mutants: Mutant[] = [
     file: 'lambdas/health-manager/digest.ts',
     from: 'value > least(name) && ',
     to: '',
-    histories: 300,
+    histories: 1_500,
   },
   {
     name: 'what was put aside is dropped without a look whether it was accepted',
@@ -115,12 +115,5 @@ export const mutants: Mutant[] = [
     from: 'found.filter((one) => one.sequence === sequence)',
     to: 'found.filter((one) => one.sequence !== undefined)',
     histories: 1_000,
-  },
-  {
-    name: 'a failover that failed is healed by a configuration that comes late',
-    file: 'lambdas/domain/load-balancer.ts',
-    from: "provisioning_status === 'ERROR' && failed === 'failover'",
-    to: "provisioning_status === 'ERROR' && failed === 'delete'",
-    histories: 6_000,
   },
 ];

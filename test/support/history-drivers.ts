@@ -105,6 +105,9 @@ const namesIntent = (operation: Operation): boolean => {
 
 /** A repetition of a write whose answer was lost is refused, as its condition fails then: what the table does for its clients has limits. */
 export class RepeatedTable extends SqliteTable {
+  /** Of what is known of amphorae, write by write. */
+  readonly complaints: string[] = [];
+  readonly #sequences = new Map<string, string>();
   #isNextRepeated = false;
 
   constructor() {
@@ -122,10 +125,23 @@ export class RepeatedTable extends SqliteTable {
 
   override async transact(operations: Operation[]): Promise<void> {
     await super.transact(operations);
+    for (const operation of operations) this.#look(operation);
     if (!this.#isNextRepeated || !operations.some(namesIntent)) return;
     this.#isNextRepeated = false;
     throw new TransactionCancelled(
       operations.map((_, index) => ({ code: index === 0 ? 'ConditionalCheckFailed' : 'None' })),
     );
+  }
+
+  /** What is known of an amphora never gets older: what it runs, whom it serves, whether its members are up. */
+  #look(operation: Operation): void {
+    if (operation.kind === 'put' || !operation.key.pk.startsWith('HEALTH#')) return;
+    const { sk } = operation.key;
+    if (operation.kind === 'delete') this.#sequences.delete(sk);
+    const sequence = operation.kind === 'update' ? operation.set?.['sequence'] : undefined;
+    if (typeof sequence !== 'string') return;
+    const before = this.#sequences.get(sk) ?? '';
+    if (sequence < before) this.complaints.push(`the newest sign of ${sk} went from ${before} to ${sequence}`);
+    this.#sequences.set(sk, sequence);
   }
 }

@@ -3,7 +3,6 @@
 import { childrenOf } from '../../lambdas/domain/tree.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
 import { readAmphorae } from '../../lambdas/repositories/amphorae.ts';
-import { readAllHealth } from '../../lambdas/repositories/health.ts';
 import { readStatistics } from '../../lambdas/repositories/statistics.ts';
 import { readTree } from '../../lambdas/repositories/trees.ts';
 import { unsoundness } from './flow-soundness.ts';
@@ -25,7 +24,6 @@ const allowed: Record<string, string[]> = {
 export class Watch {
   readonly #site: Site;
   readonly #numbers = new Map<string, number>();
-  readonly #sequences = new Map<string, string>();
   #told = 0;
 
   constructor(site: Site) {
@@ -57,9 +55,8 @@ export class Watch {
       if (row.provisioning_status !== 'PENDING_DELETE' && row.failed !== 'delete')
         await this.#statistics(row.id, row.amphora_ids);
     }
-    await this.#signs();
     this.#operations();
-    for (const one of world.vips.complaints.splice(0)) this.#complain(one);
+    for (const { complaints } of [world.vips, world.table]) for (const one of complaints.splice(0)) this.#complain(one);
   }
 
   #transitions(): void {
@@ -80,16 +77,6 @@ export class Watch {
       if (!there.has(listener)) continue;
       this.#rises(`connections of ${listener}`, total_connections);
       if (total_connections > carried) this.#complain(`${total_connections} of ${carried} connections were counted`);
-    }
-  }
-
-  /** What is known of an amphora never gets older: what it runs, whom it serves, whether its members are up. */
-  async #signs(): Promise<void> {
-    for (const { amphora_id, sequence } of await readAllHealth(this.#site.world.outside.table)) {
-      const before = this.#sequences.get(amphora_id) ?? '';
-      if ((sequence ?? '') < before)
-        this.#complain(`the newest sign of ${amphora_id} went from ${before} to ${sequence}`);
-      this.#sequences.set(amphora_id, sequence ?? '');
     }
   }
 

@@ -126,7 +126,8 @@ export class Chaos {
     const amphora = await this.#amphoraOf(subject, which);
     if (amphora === undefined) return;
     this.#options.say(`${name} (${subject.name}${/^kill/.test(name) ? '' : `, ${pauseMs} ms`})`);
-    const later = (work: Promise<unknown>) => void this.#later.push(work);
+    const later = (work: Promise<unknown>) =>
+      void this.#later.push(work.catch((error: Error) => this.#broken.push(`${name}: ${error.message}`)));
     await strike({ service: this.#service, subject, amphora, pauseMs, later });
     const ms = await probe.answersAgain(recoversWithinMs);
     if (ms === undefined) this.#broken.push(`${subject.name} did not answer for ${recoversWithinMs} ms after: ${name}`);

@@ -5,6 +5,7 @@ import { AcceptedWrites, type Expected } from '../support/accepted-writes.ts';
 import { eventually } from '../support/eventually.ts';
 import { LocalService } from '../support/local-service.ts';
 import { seeded } from '../support/random.ts';
+import { amphoraeOf } from './amphorae.ts';
 import { type ChaosFault, catalogueOf } from './catalogue.ts';
 import { orphansOf } from './judgement.ts';
 import { Owners } from './owners.ts';
@@ -137,7 +138,7 @@ export class Chaos {
   /** One that is just being made or ended is left alone. */
   async #amphoraOf({ id }: Subject, which: number) {
     try {
-      const all = this.#service.amphorae(id);
+      const all = amphoraeOf(this.#service, id);
       return all[which % all.length];
     } catch {
       return undefined;

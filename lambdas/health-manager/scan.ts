@@ -28,13 +28,12 @@ async function failoversLeft({ table, config }: Services): Promise<number> {
 /** One look at every amphora; always the same work, however many are silent. */
 export async function scanHealth(services: Services): Promise<ScanResult> {
   const { heartbeat_interval_ms, heartbeat_timeout_ms, health_scan_interval_ms } = services.config;
-  const { watching_since, scanned_at } = await noteScan(
-    services,
-    // Not longer than it takes to call somebody silent: what was missed meanwhile is not held against amphorae.
-    Math.max(heartbeat_timeout_ms / 2, 1.5 * health_scan_interval_ms),
-  );
+  const steadyMs = heartbeat_timeout_ms / 2;
+  // Not longer than it takes to call somebody silent, unless a schedule is no quicker.
+  const gapMs = Math.max(steadyMs, 1.5 * health_scan_interval_ms);
+  const { watching_since, judged_at } = await noteScan(services, { gapMs, steadyMs });
   const rows = await readAllHealth(services.table);
-  const silenceOf = (row: HealthRow) => silence(row, watching_since, scanned_at);
+  const silenceOf = (row: HealthRow) => silence(row, watching_since, judged_at);
   const limitOf = limitsOf(rows, silenceOf, { interval_ms: heartbeat_interval_ms, timeout_ms: heartbeat_timeout_ms });
   const silent = rows.filter((row) => row.ended_at != null || silenceOf(row) > limitOf(row));
   const { due, stormy } = await judgeZones(services, rows, silent);

@@ -32,7 +32,7 @@ export async function judgeZones(services: Services, all: HealthRow[], silent: H
   const guards = await readStormGuards(services.table);
   const [allByZone, silentByZone] = [Map.groupBy(all, zoneOf), Map.groupBy(silent, zoneOf)];
   const judgement: Judgement = { due: [], stormy: [] };
-  for (const zone of new Set([...allByZone.keys(), ...guards.keys()])) {
+  for (const zone of [...new Set([...allByZone.keys(), ...guards.keys()])].sort()) {
     const [ofZone, silentOfZone] = [allByZone.get(zone) ?? [], silentByZone.get(zone) ?? []];
     const gone = new Set(goneForGood(ofZone, services.clock.now(), heartbeat_timeout_ms));
     const doubtful = silentOfZone.filter((row) => !gone.has(row));

@@ -143,17 +143,38 @@ export const readScannedAt = async (table: Table): Promise<number> =>
 export interface Watch {
   scanned_at: number;
   watching_since: number;
+  /** The first scan after the last long pause, and the last one before it. */
+  steady_since: number;
+  paused_at: number;
+}
+
+export interface Pauses {
+  /** After one that is longer the watch begins anew: whoever was silent while nobody watched gets the full time to be heard. */
+  gapMs: number;
+  /** After one that is longer heartbeats may have been missed, too: for as long again they may still be on their way. */
+  steadyMs: number;
 }
 
 /**
- * Notes a scan. After a gap the watch begins anew: whoever was silent while nobody watched gets the full time to be heard.
- * @param gapMs a longer pause between scans counts as not watching
+ * Notes a scan.
+ * @returns with `judged_at`, the time by which silence is to be judged: now, or that of the last scan before heartbeats may have been missed
  */
-export async function noteScan(store: Store, gapMs: number): Promise<Watch> {
+export async function noteScan(store: Store, { gapMs, steadyMs }: Pauses): Promise<Watch & { judged_at: number }> {
   const now = store.clock.now();
-  const before = await store.table.get(watchKey);
-  const isNew = before === undefined || now - Number(before['scanned_at']) > gapMs;
-  const watch = { scanned_at: now, watching_since: isNew ? now : Number(before['watching_since']) };
-  await store.table.transact([{ kind: 'update', key: watchKey, set: watch }]);
-  return watch;
+  const before = (await store.table.get(watchKey)) as unknown as Watch | undefined;
+  const watch = nextWatch(before, now, { gapMs, steadyMs });
+  await store.table.transact([{ kind: 'update', key: watchKey, set: { ...watch } }]);
+  const isSteady = now - watch.steady_since >= steadyMs;
+  return { ...watch, judged_at: isSteady ? now : watch.paused_at };
+}
+
+function nextWatch(before: Watch | undefined, now: number, { gapMs, steadyMs }: Pauses): Watch {
+  // Silence counts from now on then, so there is nothing else to wait for.
+  const anew = { scanned_at: now, watching_since: now, steady_since: now - steadyMs, paused_at: now };
+  if (before === undefined || now - before.scanned_at > gapMs) return anew;
+  // Rows from before pauses were noted have none.
+  const { scanned_at, watching_since, steady_since = watching_since, paused_at = watching_since } = before;
+  const wasLong = now - scanned_at > steadyMs;
+  const pause = wasLong ? { steady_since: now, paused_at: scanned_at } : { steady_since, paused_at };
+  return { scanned_at: now, watching_since, ...pause };
 }

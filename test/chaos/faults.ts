@@ -1,7 +1,8 @@
 // What chaos does to processes and to the table. Who is stopped goes on after a while, unless it was ended meanwhile.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AmphoraOnDisk, LocalService } from '../support/local-service.ts';
+import type { LocalService } from '../support/local-service.ts';
 import { childrenOf, processesOf, sendSignal } from '../support/processes.ts';
+import type { ChaosAmphora } from './amphorae.ts';
 import type { Partitions } from './partitions.ts';
 import type { Subject } from './subjects.ts';
 import { takeTableAway } from './table-outage.ts';
@@ -9,7 +10,7 @@ import { takeTableAway } from './table-outage.ts';
 export interface Target {
   service: LocalService;
   subject: Subject;
-  amphora: AmphoraOnDisk;
+  amphora: ChaosAmphora;
   pauseMs: number;
   /** Waits for those that are stopped now. */
   later: (work: Promise<unknown>) => void;
@@ -33,15 +34,17 @@ function stop({ pauseMs, later }: Target, pids: number[]): void {
   later(sleep(pauseMs).then(goOn));
 }
 
-const allOf = ({ directory }: AmphoraOnDisk): number[] => processesOf(directory).map(({ pid }) => pid);
+const allOf = ({ directory }: ChaosAmphora): number[] => processesOf(directory).map(({ pid }) => pid);
+
+const workersOf = ({ haproxy }: ChaosAmphora): number[] => haproxy.flatMap(childrenOf);
 
 export const faults: Record<string, Fault> = {
   'kill the agent': ({ amphora }) => kill([amphora.agent]),
-  'kill the master of HAProxy': ({ amphora }) => kill([amphora.haproxy]),
-  'kill the worker of HAProxy': ({ amphora }) => kill(childrenOf(amphora.haproxy)),
+  'kill the master of HAProxy': ({ amphora }) => kill(amphora.haproxy),
+  'kill the worker of HAProxy': ({ amphora }) => kill(workersOf(amphora)),
   'kill the amphora': ({ amphora }) => kill(allOf(amphora)),
   'stop the agent': (target) => stop(target, [target.amphora.agent]),
-  'stop HAProxy': (target) => stop(target, [target.amphora.haproxy, ...childrenOf(target.amphora.haproxy)]),
+  'stop HAProxy': (target) => stop(target, [...target.amphora.haproxy, ...workersOf(target.amphora)]),
   'stop the amphora': (target) => stop(target, allOf(target.amphora)),
   'kill the service': async ({ service }) => {
     await service.kill();

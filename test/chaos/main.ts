@@ -1,10 +1,11 @@
 // `npm run chaos [-- --minutes N --seed S --no-partitions]`: real processes under traffic and writes, killed, stopped and cut from each
 // other at random. Ends with 1 when a promise was broken. The seed repeats the choice of faults; what they meet is up to the moment. With
-// `--kills N` instead: so many amphorae of a pair and of a single load balancer are killed one after the other, and the time until
+// `--cases` instead, each cut of the network comes once, with what has to come of it. With `--kills N`: so many amphorae of a pair and of a single load balancer are killed one after the other, and the time until
 // somebody answers is measured.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { reasonWithoutIpVs } from '../support/keepalived.ts';
+import { runCases } from './cases.ts';
 import { measureKills } from './kills.ts';
 import { obstacleToPartitions, runInOwnNetwork } from './own-network.ts';
 import { percentile } from './probe.ts';
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '3' },
     seed: { type: 'string' },
     kills: { type: 'string' },
+    cases: { type: 'boolean', default: false },
     'no-partitions': { type: 'boolean', default: false },
     // Of the run itself, when it starts itself once more.
     'in-own-network': { type: 'boolean', default: false },
@@ -31,6 +33,12 @@ async function kill(count: number): Promise<number> {
   say('killed until somebody answers, ms                                     times      p50      p99');
   for (const [name, all] of Object.entries(await measureKills(count))) say(timesLine(name, all));
   return 0;
+}
+
+async function meetCases(): Promise<number> {
+  const broken = await runCases(say);
+  for (const one of broken) say(`BROKEN: ${one}`);
+  return broken.length === 0 ? 0 : 1;
 }
 
 function tell({ availability, recoveries, answers, looks, dualOwners, lostWrites, orphans, broken }: Account): void {
@@ -68,11 +76,12 @@ async function rage(hasOwnNetwork: boolean): Promise<number> {
 
 async function main(): Promise<number> {
   if (values.kills !== undefined) return kill(Number(values.kills));
-  if (values['in-own-network']) return rage(true);
+  if (values['in-own-network']) return values.cases ? meetCases() : rage(true);
   const obstacle = values['no-partitions'] ? 'as was asked for' : obstacleToPartitions();
   if (obstacle === undefined)
     return runInOwnNetwork(fileURLToPath(import.meta.url), ['--in-own-network', ...process.argv.slice(2)]);
   say(`no network partitions: ${obstacle}`);
+  if (values.cases) return 1;
   return rage(false);
 }
 

@@ -1,6 +1,7 @@
 // What chaos does to the network between the parts. Every cut heals after a while, some of them in the middle of the failover they cause.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AmphoraOnDisk, LocalService } from '../support/local-service.ts';
+import type { LocalService } from '../support/local-service.ts';
+import { amphoraeOf, type ChaosAmphora } from './amphorae.ts';
 import type { Fault, PartitionTarget } from './faults.ts';
 import { addressOf, type Cut, controlPlaneFrom, eachOther, everybodyFrom } from './partitions.ts';
 
@@ -11,10 +12,10 @@ function cutForAWhile({ partitions, pauseMs, later }: PartitionTarget, cut: Cut)
   later(sleep(pauseMs).then(heal));
 }
 
-const address = ({ directory }: AmphoraOnDisk): string => addressOf(directory);
+const address = ({ directory }: ChaosAmphora): string => addressOf(directory);
 
 function peersOf({ service, subject, amphora }: PartitionTarget): Cut {
-  const others = service.amphorae(subject.id).filter(({ id }) => id !== amphora.id);
+  const others = amphoraeOf(service, subject.id).filter(({ id }) => id !== amphora.id);
   return others.flatMap((other) => eachOther(address(amphora), address(other)));
 }
 

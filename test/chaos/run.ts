@@ -5,6 +5,7 @@ import { AcceptedWrites, type Expected } from '../support/accepted-writes.ts';
 import { eventually } from '../support/eventually.ts';
 import { LocalService } from '../support/local-service.ts';
 import { seeded } from '../support/random.ts';
+import { amphoraeOf } from './amphorae.ts';
 import { type ChaosFault, catalogueOf } from './catalogue.ts';
 import { orphansOf } from './judgement.ts';
 import { Owners } from './owners.ts';
@@ -126,7 +127,8 @@ export class Chaos {
     const amphora = await this.#amphoraOf(subject, which);
     if (amphora === undefined) return;
     this.#options.say(`${name} (${subject.name}${/^kill/.test(name) ? '' : `, ${pauseMs} ms`})`);
-    const later = (work: Promise<unknown>) => void this.#later.push(work);
+    const later = (work: Promise<unknown>) =>
+      void this.#later.push(work.catch((error: Error) => this.#broken.push(`${name}: ${error.message}`)));
     await strike({ service: this.#service, subject, amphora, pauseMs, later });
     const ms = await probe.answersAgain(recoversWithinMs);
     if (ms === undefined) this.#broken.push(`${subject.name} did not answer for ${recoversWithinMs} ms after: ${name}`);
@@ -136,7 +138,7 @@ export class Chaos {
   /** One that is just being made or ended is left alone. */
   async #amphoraOf({ id }: Subject, which: number) {
     try {
-      const all = this.#service.amphorae(id);
+      const all = amphoraeOf(this.#service, id);
       return all[which % all.length];
     } catch {
       return undefined;

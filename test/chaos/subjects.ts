@@ -51,10 +51,12 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
 function withSession(place: Place, moved: () => void) {
   let session: { cookie: string; member: string } | undefined;
   return async () => {
-    const text = await plainly(place, session?.cookie);
+    // Two may ask at once: who asks before there was an answer gets a session of its own.
+    const shown = session;
+    const text = await plainly(place, shown?.cookie);
     const member = /member-\d/.exec(text)![0];
     const cookie = /^set-cookie: ([^;\r]+)/im.exec(text)?.[1];
-    if (session !== undefined && member !== session.member) moved();
+    if (shown !== undefined && member !== shown.member) moved();
     if (cookie !== undefined) session = { cookie, member };
   };
 }

@@ -1,37 +1,21 @@
 // A short run of chaos, as `npm run chaos` runs it: processes killed and stopped, and cut from each other where that can be done, under
 // traffic and writes.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, expect, test } from 'vitest';
+import { runChaos } from '../support/chaos-run.ts';
 import { processesOf } from '../support/processes.ts';
 
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), 'octavia-chaos-test-')));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
-/** @param until Ctrl-C when it says this */
-async function chaos(minutes: number, until?: string): Promise<{ code: number | null; lines: string[] }> {
-  const seed = process.env['OCTAVIA_TEST_SEED'] ?? String(Math.floor(Math.random() * 1e9));
-  const args = ['--disable-warning=ExperimentalWarning', 'test/chaos/main.ts', '--minutes', String(minutes)];
-  const child = spawn(process.execPath, [...args, '--seed', seed], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TMPDIR: temporary },
-  });
-  const lines: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => {
-    process.stdout.write(`  ${line}\n`);
-    lines.push(line);
-    if (until !== undefined && line.includes(until)) child.kill('SIGINT');
-  });
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, lines };
-}
+const seed = process.env['OCTAVIA_TEST_SEED'] ?? String(Math.floor(Math.random() * 1e9));
+const chaos = (minutes: number, until?: string) =>
+  runChaos(['--minutes', String(minutes), '--seed', seed], temporary, until);
 
 test('breaks no promise while processes are killed, stopped and cut from each other', async () => {
-  const { code, lines } = await chaos(0.13);
+  const { code, lines } = await chaos(0.1);
   expect(lines.filter((line) => line.startsWith('BROKEN'))).toEqual([]);
   expect(lines).toContain('dual owners 0, lost writes 0, orphans 0');
   expect(code).toBe(0);

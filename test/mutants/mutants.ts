@@ -109,11 +109,4 @@ export const mutants: Mutant[] = [
     to: '',
     histories: 1_000,
   },
-  {
-    name: 'parts of different heartbeats are put together',
-    file: 'lambdas/repositories/heartbeat-parts.ts',
-    from: 'found.filter((one) => one.sequence === sequence)',
-    to: 'found.filter((one) => one.sequence !== undefined)',
-    histories: 1_000,
-  },
 ];

@@ -15,6 +15,7 @@ import { MemberChanger } from './member-changes.ts';
 import { renewPeerCertificate, writePeerCertificate } from './peer-certificate.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
 import { FilesMissing, Outdated, UnknownLoadBalancer } from './refused-verbs.ts';
+import { learnSessions, tellSessions } from './sessions.ts';
 import { hasPeers, hasRemotePeer } from './standby.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
@@ -198,8 +199,15 @@ export class LoadBalancer {
     const { store } = this;
     const isServing = store.holdsVip(candidate.load_balancer_id);
     if ((isServing || hasRemotePeer(candidate.text)) && !this.#isStopped) {
-      if (isServing) return this.#bringIntoForce(candidate);
+      const { haproxy } = this.#targetFor(candidate.load_balancer_id);
+      const isShared = hasRemotePeer(candidate.text);
+      if (isServing) {
+        const method = await this.#bringIntoForce(candidate);
+        if (isShared && method === 'reload') await tellSessions(haproxy.runtime);
+        return method;
+      }
       await bringIntoForce(this.#targetFor(candidate.load_balancer_id), candidate);
+      await learnSessions(haproxy.runtime);
       return 'kept';
     }
     // Nobody is left whom it could share its sessions with.

@@ -63,6 +63,19 @@ export async function beginToServe(target: Target, configuration: Configuration)
   }
 }
 
+/** The VIP has gone: nobody is listened to from here on, and the worker before ends its connections. */
+export async function ceaseToServe(target: Target, configuration: Configuration): Promise<void> {
+  const members = outline(configuration.text);
+  target.store.stage(configuration);
+  try {
+    await reloadWith(target, configuration, members, members, nothingRemembered);
+  } catch (error) {
+    // Rather cut short than served by two.
+    await target.haproxy.stop();
+    log('HAProxy is ended, since it does not leave', { reason: textOf(error) });
+  }
+}
+
 function installed<Method extends ConfigurationApplied['method']>(
   target: Target,
   candidate: Configuration,

@@ -18,6 +18,8 @@ test.each(['SINGLE', 'ACTIVE_STANDBY'])(
     const seen = await load.stop();
     process.stdout.write(`  failover of ${topology}: ${seen.failures.length} of ${seen.requests} requests failed\n`);
     report(`failover of ${topology}: longest pause between two answers`, seen.longestGapMs);
+    expect(seen.failures).toEqual([]);
+    expect(seen.requests).toBeGreaterThan(100);
     expect(await request(web.vip, listenerPort)).toBe('member');
     expect(service.amphoraeWith(web.id).filter((id) => before.includes(id))).toEqual([]);
   },

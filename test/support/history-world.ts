@@ -31,9 +31,15 @@ class WatchedNetwork extends NoopNetworkDriver {
   readonly complaints: string[] = [];
   readonly #epochs = new Map<string, number>();
 
-  override async takeVip(id: string, vip: Vip, amphora: { id: string }, epoch: number): Promise<void> {
+  override async takeVip(
+    id: string,
+    vip: Vip,
+    amphora: { id: string },
+    epoch: number,
+    leaving: string | null = null,
+  ): Promise<void> {
     const before = await this.vipOwner(id);
-    await super.takeVip(id, vip, amphora, epoch);
+    await super.takeVip(id, vip, amphora, epoch, leaving);
     const highest = this.#epochs.get(vip.vip_port_id) ?? 0;
     if (epoch < highest && before !== amphora.id)
       this.complaints.push(`the VIP of ${id} went to another amphora at epoch ${epoch}, after ${highest}`);

@@ -5,7 +5,7 @@ import { timestamp } from '../domain/time.ts';
 import { readAllAmphorae } from '../repositories/amphorae.ts';
 import type { Services } from '../runtime/services.ts';
 
-/** A few at a time, those that end first: each is a short interruption of a load balancer without a standby. */
+/** A few at a time, those that end first: each cuts the connections of its amphora that do not end. */
 export async function replaceExpiring(services: Services): Promise<number> {
   const { certificate_replacement_buffer_ms, concurrent_failovers } = services.config;
   const soon = timestamp(services.clock.now() + certificate_replacement_buffer_ms);

@@ -87,6 +87,15 @@ export interface PlugVip {
   epoch: number;
 }
 
+/**
+ * 202 of `POST /1.0/leave/vip/{ip}`, with the same body: this amphora has the VIP no more since that epoch. It listens no longer, and its
+ * connections go on. 409 when a higher epoch was seen. Again: the same, and how far it is.
+ */
+export interface VipLeft {
+  /** Of HAProxy, that have connections to end. */
+  processes: number;
+}
+
 /** `GET /1.0/info` */
 export interface AgentInfo {
   hostname: string;

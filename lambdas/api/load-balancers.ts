@@ -191,7 +191,10 @@ async function requestWhole(
     judge(row);
     // Where there is nothing to be replaced, all has to be built.
     const isBare = kind === 'failover' && row.amphora_ids.length === 0;
-    return { provisioning_status: to, operation: of(isBare ? 'create' : kind) };
+    const operation = of(isBare ? 'create' : kind);
+    // Whoever asks may know of amphorae that are lost: one that does not answer is not waited for.
+    const planned = operation.kind === 'failover' ? { is_planned: true } : {};
+    return { provisioning_status: to, operation: { ...operation, ...planned } };
   });
   if (change === undefined) throw notFound('Load Balancer', id);
   const { before, after } = change;

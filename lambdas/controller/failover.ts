@@ -82,7 +82,7 @@ export async function requestFailoverOf(
   services: Services,
   amphora: AmphoraRow,
   takes: (row: LoadBalancerRow) => boolean,
-  besides: Pick<PendingOperation, 'image_id'> = {},
+  besides: Pick<PendingOperation, 'image_id' | 'is_planned'> = {},
 ): Promise<boolean> {
   if (!(await isOwned(services, amphora))) return false;
   const { clock, config, newId } = services;

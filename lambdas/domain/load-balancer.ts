@@ -80,6 +80,8 @@ export interface PendingOperation {
   begun_ids?: string[];
   /** Only spares of this image will do: the failover is there to bring it. */
   image_id?: string;
+  /** Nothing is lost yet: what is replaced is asked to leave before it is ended. */
+  is_planned?: boolean;
 }
 
 /** The flow that works on the load balancer now; others leave their hands off it. */

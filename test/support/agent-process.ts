@@ -213,6 +213,10 @@ export class TestAmphora {
     return this.call('PUT', `/1.0/loadbalancer/${this.id}/${loadBalancerId}/haproxy`, text, headers);
   }
 
+  leave(loadBalancerId: string, vip: string, epoch: number): Promise<Answer> {
+    return this.call('POST', `/1.0/leave/vip/${vip}`, JSON.stringify({ load_balancer_id: loadBalancerId, epoch }));
+  }
+
   plug(loadBalancerId: string, vip: string, epoch = 1): Promise<Answer> {
     return this.call('POST', `/1.0/plug/vip/${vip}`, JSON.stringify({ load_balancer_id: loadBalancerId, epoch }));
   }

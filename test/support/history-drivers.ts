@@ -55,10 +55,16 @@ export class WatchedNetwork extends TableNetworkDriver {
     this.#epochs = epochs;
   }
 
-  override async takeVip(id: string, vip: Vip, amphora: { id: string }, epoch: number): Promise<void> {
+  override async takeVip(
+    id: string,
+    vip: Vip,
+    amphora: { id: string },
+    epoch: number,
+    leaving: string | null = null,
+  ): Promise<void> {
     const before = await this.vipOwner(id);
     if (before !== null) this.#epochs.set(before, epoch);
-    await super.takeVip(id, vip, amphora, epoch);
+    await super.takeVip(id, vip, amphora, epoch, leaving);
     this.#vips.took(id, amphora.id, epoch, before);
   }
 }

@@ -1,6 +1,6 @@
 // An amphora that agrees to everything.
 import { createHash } from 'node:crypto';
-import type { AgentInfo, ArchiveRight, ConfigurationApplied } from '../../../amphora/agent-api.ts';
+import type { AgentInfo, ArchiveRight, ConfigurationApplied, VipLeft } from '../../../amphora/agent-api.ts';
 import { type AmphoraAddress, type AmphoraDriver, type Configuration, StaleConfiguration } from './amphora-driver.ts';
 
 export class NoopAmphoraDriver implements AmphoraDriver {
@@ -28,6 +28,10 @@ export class NoopAmphoraDriver implements AmphoraDriver {
   }
 
   async postVipPlug(_amphora: AmphoraAddress, _loadBalancerId: string, _ip: string, _epoch: number): Promise<void> {}
+
+  async leaveVip(): Promise<VipLeft> {
+    return { processes: 0 };
+  }
 
   async deleteLoadBalancer(amphora: AmphoraAddress): Promise<void> {
     this.#held.delete(amphora.id);

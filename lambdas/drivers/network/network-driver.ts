@@ -58,6 +58,8 @@ export interface NetworkDriver {
   /**
    * Moves the VIP to this amphora, away from whoever has it. After it returns no other amphora gets a packet of the VIP,
    * alive or not. `epoch` was raised by the caller before; a call with a lower epoch than one seen has no effect.
+   * @param leaving where packets are not moved by the network but by who listens: this one, which is well and is about to leave by itself, may
+   * go on until it did; whoever took a VIP so asks again without it unless that one has left. It owns nothing any more either way.
    * @throws Superseded when a higher epoch was seen
    */
   takeVip(
@@ -65,6 +67,7 @@ export interface NetworkDriver {
     vip: Vip,
     amphora: { id: string; compute_id: string; vrrp_port_id: string },
     epoch: number,
+    leaving?: string | null,
   ): Promise<void>;
   /** The amphora that has the VIP now, null when none. */
   vipOwner(loadBalancerId: string, vip: Vip): Promise<string | null>;

@@ -28,7 +28,7 @@ export class HeartbeatQueue {
 }
 
 /** Loaded late: the SDK takes longer to load than the rest of the agent to listen. */
-async function createClient({ region, sqs_endpoint }: AgentSettings): Promise<SQSClient> {
+async function createClient({ region, sqs_endpoint, heartbeat_queue_url }: AgentSettings): Promise<SQSClient> {
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   const isKeyless = sqs_endpoint !== null && !process.env['AWS_ACCESS_KEY_ID'];
   return new SQSClient({
@@ -36,7 +36,8 @@ async function createClient({ region, sqs_endpoint }: AgentSettings): Promise<SQ
     // The next tick is the retry, with fresher content.
     maxAttempts: 1,
     requestHandler: { requestTimeout: sendTimeoutMs, connectionTimeout: sendTimeoutMs },
-    ...(sqs_endpoint === null ? {} : { endpoint: sqs_endpoint }),
+    // The queue's own host: told of another, as of AWS's dual-stack ones, the SDK complains with every message.
+    endpoint: sqs_endpoint ?? new URL(heartbeat_queue_url).origin,
     ...(isKeyless ? { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } } : {}),
   });
 }

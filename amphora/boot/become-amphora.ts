@@ -90,5 +90,6 @@ const settingsOf = (document: BootDocument, bundle: BootBundle, bind_address: st
   directory: 'run',
   heartbeat_key: bundle.heartbeat_key,
   haproxy_path: '/usr/sbin/haproxy',
+  vip_interface: 'lo',
   ends_with_stdin: false,
 });

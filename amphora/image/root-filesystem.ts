@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   globSync,
@@ -70,6 +71,8 @@ function whole(cache: string, name: string, make: (directory: string) => void): 
   const half = mkdtempSync(join(cache, 'half-'));
   try {
     make(half);
+    // A root that only root may enter is of no use to the agent's user.
+    chmodSync(half, 0o755);
     renameSync(half, directory);
   } finally {
     rmSync(half, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 // The functions of the control plane: which file each is, and what it may do. Roles are made from this and from nothing else.
 
-export type QueueName = 'work' | 'operations' | 'heartbeats' | 'archives';
+export type QueueName = 'work' | 'operations' | 'heartbeats' | 'archives' | 'scans';
 
 export interface FunctionSpec {
   /** Under lambdas/. */
@@ -12,6 +12,8 @@ export interface FunctionSpec {
   seals?: true;
   /** Reads certificates of users where they keep them, Secrets Manager included. */
   readsSecrets?: true;
+  /** Reads the password the first administrator gets. */
+  readsAdminSecret?: true;
   /** Has certificates made, or shows the control plane's own. */
   certifies?: true;
   sends?: readonly QueueName[];
@@ -48,6 +50,13 @@ export const functions = {
     publishes: true,
   },
   identity: { entry: 'identity/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
+  'first-credentials': {
+    entry: 'identity/lambda-first-credentials.ts',
+    ...fast,
+    timeoutSeconds: 60,
+    table: 'write',
+    readsAdminSecret: true,
+  },
   network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read' },
   'key-manager': { entry: 'key-manager/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   authorizer: { entry: 'authorizer/lambda.ts', ...fast, timeoutSeconds: 10, table: 'read', seals: true },
@@ -126,7 +135,8 @@ export const functions = {
     ...small,
     timeoutSeconds: 55,
     table: 'write',
-    sends: ['operations'],
+    // To itself, the next look.
+    sends: ['operations', 'scans'],
     publishes: true,
   },
   'compute-event': {

@@ -23,14 +23,30 @@ const unusedBy = ({
   describesFlows,
   certifies,
   readsSecrets,
+  readsAdminSecret,
   putsObjects,
 }: FunctionSpec): string[] => [
   ...(sends ? [] : [driver('queue/sqs.ts'), '@aws-sdk/client-sqs']),
   ...(publishes ? [] : [driver('events/eventbridge.ts'), '@aws-sdk/client-eventbridge']),
   ...(starts || describesFlows ? [] : [driver('flows/step-functions.ts'), '@aws-sdk/client-sfn']),
-  ...(readsSecrets ? [] : [driver('certificates/secrets-manager.ts'), '@aws-sdk/client-secrets-manager']),
+  ...(readsSecrets ? [] : [driver('certificates/secrets-manager.ts')]),
+  ...(readsAdminSecret ? [] : [driver('secrets/secret-text.ts')]),
+  ...(readsSecrets || readsAdminSecret ? [] : ['@aws-sdk/client-secrets-manager']),
   ...(certifies ? [] : [driver('certificates/local-authority.ts')]),
   ...(putsObjects ? [] : [driver('objects/s3.ts')]),
+];
+
+/**
+ * Lambda gives every function its credentials in the environment, where the SDK looks first. What it would try after that is
+ * loaded when it comes to it, which is never; bundled, clients of STS and SSO and their XML would be in the part that always is.
+ */
+const unreachedCredentials = [
+  '@aws-sdk/credential-provider-http',
+  '@aws-sdk/credential-provider-ini',
+  '@aws-sdk/credential-provider-process',
+  '@aws-sdk/credential-provider-sso',
+  '@aws-sdk/credential-provider-web-identity',
+  '@smithy/credential-provider-imds',
 ];
 
 /** @param outdir is made */
@@ -41,7 +57,7 @@ export function bundle(spec: FunctionSpec, outdir: string): Metafile {
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
-    external: unusedBy(spec),
+    external: [...unusedBy(spec), ...unreachedCredentials, '@smithy/core/event-streams'],
     splitting: true,
     chunkNames: '[name]-[hash]',
     platform: 'node',

@@ -67,6 +67,7 @@ export class OctaviaFunction extends Construct {
     });
     this.#grantTable(spec, stateful);
     if (spec.seals) this.#giveSealingKey(stateful);
+    if (spec.readsAdminSecret) this.#letReadAdminSecret(stateful);
     if (spec.putsObjects) this.#letPutLogs(stateful);
   }
 
@@ -91,6 +92,12 @@ export class OctaviaFunction extends Construct {
     const resources = [table.tableArn, ...indexArns];
     this.lambda.addToRolePolicy(new iam.PolicyStatement({ actions, resources }));
     key.grant(this.lambda, ...(access === 'read' ? ['kms:Decrypt', 'kms:DescribeKey'] : tableKeyActions));
+  }
+
+  #letReadAdminSecret({ adminSecret, key }: Stateful): void {
+    const resources = [adminSecret.secretArn];
+    this.lambda.addToRolePolicy(new iam.PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources }));
+    key.grantDecrypt(this.lambda);
   }
 
   /** Whoever makes a presigned URL lets its holder do no more than it may do itself: to put, never to read or to delete. */

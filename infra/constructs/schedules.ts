@@ -7,7 +7,7 @@ import type { Construct } from 'constructs';
 import type { FunctionName } from '../functions.ts';
 import type { Flow } from './flow.ts';
 
-/** No schedule is finer. The scan is told, as it takes longer pauses than it expects for times nobody watched. */
+/** No schedule is finer. The scan is told, as it takes longer pauses than it expects for times nobody watched: its chain of messages may break. */
 export const scanIntervalMs = 60_000;
 
 export function addScheduleAndRules(

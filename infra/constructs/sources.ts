@@ -29,6 +29,9 @@ export function addEventSources(
       maxConcurrency: 20,
     }),
   );
+  lambdaOf('health-scan').addEventSource(
+    new SqsEventSource(queues.scans.queue, { reportBatchItemFailures, batchSize: 10, maxConcurrency: 2 }),
+  );
   lambdaOf('worker-archives').addEventSource(
     new SqsEventSource(queues.archives.queue, { reportBatchItemFailures, batchSize: 10, maxConcurrency: 5 }),
   );

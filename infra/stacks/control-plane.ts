@@ -6,6 +6,7 @@ import type { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
 import { acknowledgeExecutions, acknowledgeUsersSecrets } from '../constructs/acknowledge.ts';
 import { QueueWithDeadLetters } from '../constructs/dead-letter-queue.ts';
+import { addFirstCredentials } from '../constructs/first-credentials.ts';
 import { makeFlows } from '../constructs/flows.ts';
 import { OctaviaHttpApi } from '../constructs/http-api.ts';
 import { OctaviaFunction } from '../constructs/octavia-function.ts';
@@ -49,6 +50,7 @@ export class ControlPlane extends Stack {
       keyManager: lambdaOf('key-manager'),
       authorizer: lambdaOf('authorizer'),
     });
+    addFirstCredentials(this, functions['first-credentials'].lambda, stateful.adminSecret);
     new CfnOutput(this, 'Endpoint', { value: http.endpoint, description: 'The load balancer API' });
     new CfnOutput(this, 'AuthUrl', { value: `${http.endpoint}/identity/v3`, description: 'OS_AUTH_URL of clients' });
   }
@@ -69,6 +71,8 @@ export class ControlPlane extends Stack {
       heartbeats: make('heartbeats', 'heartbeats', false, 2),
       // The amphora announces its archives again.
       archives: make('archives', 'worker-archives', false, 2),
+      // A look that failed is made up for by the next.
+      scans: make('scans', 'health-scan', false, 2),
     };
   }
 
@@ -123,7 +127,7 @@ export class ControlPlane extends Stack {
   }
 
   #settingsOf(name: FunctionName): Partial<Record<SettingName, string>> {
-    const { sends = [], publishes, starts, describesFlows, inVpc, table, putsObjects } = specOf(name);
+    const { sends = [], publishes, starts, describesFlows, inVpc, table, putsObjects, readsAdminSecret } = specOf(name);
     const { deployment, stateful } = this.#props;
     const urls = Object.fromEntries(sends.map((queue) => [`${queue}_queue_url`, this.#queues[queue].queue.queueUrl]));
     return {
@@ -135,6 +139,7 @@ export class ControlPlane extends Stack {
       ...(publishes && { event_bus_name: this.#bus.eventBusName }),
       ...((starts || describesFlows) && { state_machine_prefix: this.#flowArn('stateMachine', '') }),
       ...(inVpc && { egress: 'outbox' }),
+      ...(readsAdminSecret && { admin_secret_id: stateful.adminSecret.secretArn }),
       objects_driver: 's3',
       ...(putsObjects && { log_bucket_name: stateful.logs.bucketName }),
     };

@@ -11,6 +11,8 @@ export interface NetworkProps extends StackProps {
 
 /** Where the agent in an amphora listens. */
 const agentPort = 9443;
+/** Of the VPC that is made here. */
+const newVpcCidr = '10.0.0.0/16';
 
 export class Network extends Stack {
   readonly vpc: ec2.IVpc;
@@ -24,7 +26,7 @@ export class Network extends Stack {
       description: 'Functions that talk to amphorae',
       allowAllOutbound: false,
     });
-    const amphorae = ec2.Peer.ipv4(given?.cidr ?? this.vpc.vpcCidrBlock);
+    const amphorae = ec2.Peer.ipv4(given?.cidr ?? newVpcCidr);
     this.securityGroup.addEgressRule(amphorae, ec2.Port.tcp(agentPort), 'agents of amphorae');
     // Any address, but the only ones with a route are those of the gateways.
     this.securityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.tcp(443), 'DynamoDB and S3');
@@ -41,6 +43,7 @@ export class Network extends Stack {
 
   #newVpc(): ec2.Vpc {
     const vpc = new ec2.Vpc(this, 'Vpc', {
+      ipAddresses: ec2.IpAddresses.cidr(newVpcCidr),
       maxAzs: 2,
       natGateways: 0,
       // Closing the default group takes a function of CDK's own, and nothing is ever put into that group.

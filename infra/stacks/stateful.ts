@@ -29,6 +29,7 @@ export class Stateful extends Stack {
   readonly key: Key;
   readonly table: Table;
   readonly sealingKey: Secret;
+  readonly adminSecret: Secret;
   readonly logs: Bucket;
 
   constructor(scope: Construct, id: string, props: StackProps) {
@@ -36,6 +37,7 @@ export class Stateful extends Stack {
     this.key = new Key(this, 'Key', { enableKeyRotation: true, removalPolicy: RemovalPolicy.RETAIN });
     this.table = this.#makeTable();
     this.sealingKey = this.#makeSealingKey();
+    this.adminSecret = this.#makeAdminSecret();
     this.logs = this.#makeLogs();
   }
 
@@ -67,6 +69,27 @@ export class Stateful extends Stack {
       generateSecretString: { passwordLength: 64, excludePunctuation: true },
     });
     acknowledgeRule(secret, 'SMG4', 'What is sealed with a key can only be opened with that key');
+    return secret;
+  }
+
+  /** Read once, when the table gets its first user; whoever changes that password may delete it. */
+  #makeAdminSecret(): Secret {
+    const secret = new Secret(this, 'AdminCredentials', {
+      description: 'The first administrator of the load balancer API, with the password of the first deployment',
+      encryptionKey: this.key,
+      removalPolicy: RemovalPolicy.RETAIN,
+      generateSecretString: {
+        secretStringTemplate: JSON.stringify({ username: 'admin', project_name: 'admin', domain_id: 'default' }),
+        generateStringKey: 'password',
+        passwordLength: 32,
+        excludePunctuation: true,
+      },
+    });
+    acknowledgeRule(
+      secret,
+      'SMG4',
+      'It is where somebody finds a password for the first login, and is not asked again',
+    );
     return secret;
   }
 

@@ -1,6 +1,5 @@
 // Beyond Octavia: why a load balancer is PENDING or in ERROR, in sentences and in fields.
 import { notFound } from '../domain/errors.ts';
-import { explanationOf } from '../domain/explanation.ts';
 import { readAmphorae } from '../repositories/amphorae.ts';
 import { readStormGuards } from '../repositories/storm-guard.ts';
 import { readTree } from '../repositories/trees.ts';
@@ -19,6 +18,8 @@ async function explain(request: ApiRequest): Promise<ApiResponse> {
   const guards = await readStormGuards(table);
   const amphorae = guards.size === 0 ? [] : await readAmphorae(table, tree.loadBalancer.amphora_ids);
   const zones = new Set(amphorae.map(({ cached_zone }) => cached_zone ?? ''));
+  // Asked for by people now and then: a cold start does not read it.
+  const { explanationOf } = await import('../domain/explanation.ts');
   const context = {
     heldBack: [...zones].flatMap((zone) => guards.get(zone) ?? []).filter(({ is_engaged }) => is_engaged),
     now: clock.now(),

@@ -1,5 +1,5 @@
 // What clients read when the load balancer itself has to answer with an error.
-import * as z from 'zod';
+import { kind, schemaOf } from './attribute-kind.ts';
 import { pattern } from './attribute-types.ts';
 import { invalid } from './errors.ts';
 import { part } from './extensions.ts';
@@ -12,19 +12,15 @@ const allBytes = 32_768;
 
 /** Any text but the control characters that no page has. */
 const pageBody = () =>
-  z
-    .unknown()
-    .transform((value, context): string => {
-      const refused = (message: string) => {
-        context.addIssue({ code: 'custom', message });
-        return z.NEVER;
-      };
+  kind(
+    (value, refused): string => {
       if (typeof value !== 'string') return refused('Value should be string');
       if (value === '') return refused('Value should have a minimum character requirement of 1');
       if (!value.isWellFormed() || /[^\P{Cc}\t\r\n]/u.test(value)) return refused('Value should be text');
       return Buffer.byteLength(value) > bodyBytes ? refused(`Value should have at most ${bodyBytes} bytes`) : value;
-    })
-    .meta({ type: 'string', minLength: 1, maxLength: bodyBytes });
+    },
+    { type: 'string', minLength: 1, maxLength: bodyBytes },
+  );
 
 const contentType = () =>
   pattern(/^[\w.+-]+\/[\w.+-]+(; ?charset=[\w-]+)?$/, 128, 'Value should be a content type, such as text/html');
@@ -62,13 +58,10 @@ const pages = resource({
 /** By status; those without a page of their own are left out. */
 export const errorPages = () => {
   const all = part(pages);
-  return z
-    .unknown()
-    .transform((value): ErrorPages => {
-      const given = Object.entries(parseCreate(pages, value)).filter(([, page]) => page !== null);
-      return Object.fromEntries(given);
-    })
-    .meta(all.meta() ?? {});
+  return kind((value): ErrorPages => {
+    const given = Object.entries(parseCreate(pages, value)).filter(([, page]) => page !== null);
+    return Object.fromEntries(given);
+  }, schemaOf(all));
 };
 
 /** @throws ApiError 400 */

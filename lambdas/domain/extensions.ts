@@ -1,21 +1,18 @@
 // Attributes beyond Octavia's: opt-in, stated like all others, and shown only where they are set, so that a client that checks the
 // shape of answers never meets one it does not know.
-import * as z from 'zod';
+import { kind, schemaOf } from './attribute-kind.ts';
 import { invalid } from './errors.ts';
 import { type Attribute, type Attributes, type Created, parseCreate, type Resource } from './resource.ts';
 
 /** An object with attributes of its own; what is absent in it has its default. @throws ApiError 400 naming what is wrong in it */
 export const part = <A extends Attributes>(resource: Resource<A>) =>
-  z
-    .unknown()
-    .transform((value): Created<A> => parseCreate(resource, value))
-    .meta(partSchema(resource.attributes));
+  kind((value): Created<A> => parseCreate(resource, value), partSchema(resource.attributes));
 
 function partSchema(attributes: Record<string, Attribute>) {
   const required = Object.keys(attributes).filter((name) => attributes[name]!.required);
   const properties = Object.entries(attributes).map(([name, one]) => [
     name,
-    { ...one.type.meta(), ...(one.default === undefined ? {} : { default: one.default }) },
+    { ...schemaOf(one.type), ...(one.default === undefined ? {} : { default: one.default }) },
   ]);
   return {
     type: 'object',

@@ -1,6 +1,6 @@
 // Headers that a listener sets, adds and removes, on requests to members and on answers to clients. Values are texts with
 // variables of a closed list, `${client_address}`; there is no other syntax in them.
-import * as z from 'zod';
+import { kind, schemaOf } from './attribute-kind.ts';
 import { listOf, pattern } from './attribute-types.ts';
 import { invalid } from './errors.ts';
 import { type Created, resource } from './resource.ts';
@@ -39,13 +39,8 @@ const headerValue = () =>
 
 /** Header names to values. */
 const headerValues = () =>
-  z
-    .unknown()
-    .transform((given, context): Record<string, string> => {
-      const refused = (message: string) => {
-        context.addIssue({ code: 'custom', message });
-        return z.NEVER;
-      };
+  kind(
+    (given, refused): Record<string, string> => {
       if (typeof given !== 'object' || given === null || Array.isArray(given))
         return refused('Value should be an object');
       for (const [name, value] of Object.entries(given)) {
@@ -54,8 +49,9 @@ const headerValues = () =>
         if (headerParts(value) === undefined) return refused(unknownVariable);
       }
       return given as Record<string, string>;
-    })
-    .meta({ type: 'object', additionalProperties: headerValue().meta() ?? {} });
+    },
+    { type: 'object', additionalProperties: schemaOf(headerValue()) },
+  );
 
 const unknownVariable = `Value should refer to no other variables than: ${headerVariables.join(', ')}`;
 

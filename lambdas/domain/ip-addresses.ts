@@ -1,6 +1,6 @@
 // Arithmetic on IP addresses of both families: as numbers, in one spelling each, and as networks.
 import { isIP, SocketAddress } from 'node:net';
-import * as z from 'zod';
+import { kind } from './attribute-kind.ts';
 
 /** @param address an IP address of either family */
 export function toNumber(address: string): bigint {
@@ -58,12 +58,11 @@ function network(text: string): string | undefined {
 
 /** A CIDR, brought to the network it is in: `10.0.0.1/24` is `10.0.0.0/24`. */
 export const cidr = () =>
-  z
-    .unknown()
-    .transform((value, context): string => {
+  kind(
+    (value, refused): string => {
       const found = typeof value === 'string' ? network(value) : undefined;
       if (found !== undefined) return found;
-      context.addIssue({ code: 'custom', message: 'Value should be IPv4 or IPv6 CIDR format' });
-      return z.NEVER;
-    })
-    .meta({ type: 'string', description: 'an IP address, with or without the length of a prefix' });
+      return refused('Value should be IPv4 or IPv6 CIDR format');
+    },
+    { type: 'string', description: 'an IP address, with or without the length of a prefix' },
+  );

@@ -1,10 +1,10 @@
 // One statement of each attribute of a resource: its type, default, who may set it and what null means. The checks of create
 // and update, the types and the documentation are derived from it.
-import type * as z from 'zod';
+import type { AttributeKind } from './attribute-kind.ts';
 import { ApiError } from './errors.ts';
 
 export interface Attribute<T = unknown> {
-  type: z.ZodType<T>;
+  type: AttributeKind<T>;
   /** Immutable attributes are given at creation only. */
   on: 'create' | 'create+update';
   required?: true;
@@ -18,7 +18,7 @@ export interface Attribute<T = unknown> {
 // biome-ignore lint/suspicious/noExplicitAny: a record of attributes of different types; each keeps its own in `Created`
 export type Attributes = Record<string, Attribute<any>>;
 
-type Output<A> = A extends { type: z.ZodType<infer T> } ? T : never;
+type Output<A> = A extends { type: AttributeKind<infer T> } ? T : never;
 type Stored<A> = A extends { required: true }
   ? Output<A>
   : A extends { default: unknown }

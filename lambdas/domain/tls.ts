@@ -1,6 +1,6 @@
 // TLS as listeners offer it and pools speak it to members: ciphers, versions, ALPN protocols and references to certificates.
 
-import * as z from 'zod';
+import { kind } from './attribute-kind.ts';
 import { listOf, text } from './attribute-types.ts';
 import type { DeploymentRules } from './deployment.ts';
 import { invalid } from './errors.ts';
@@ -10,14 +10,13 @@ export const tlsVersions = ['SSLv3', 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] a
 const alpnProtocols = ['h2', 'http/1.1', 'http/1.0'];
 
 const alpnProtocol = () =>
-  z
-    .unknown()
-    .transform((value, context): string => {
+  kind(
+    (value, refused): string => {
       if (typeof value === 'string' && alpnProtocols.includes(value)) return value;
-      context.addIssue({ code: 'custom', message: 'Value should be a valid ALPN protocol ID' });
-      return z.NEVER;
-    })
-    .meta({ type: 'string', enum: alpnProtocols });
+      return refused('Value should be a valid ALPN protocol ID');
+    },
+    { type: 'string', enum: alpnProtocols },
+  );
 
 /** The URL of a secret or container of the key manager. */
 export const reference = () => text(255);

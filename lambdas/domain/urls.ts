@@ -1,5 +1,5 @@
 // URLs a client may be sent to.
-import * as z from 'zod';
+import { kind } from './attribute-kind.ts';
 
 const isRedirectTarget = (text: string): boolean => {
   // Control characters and spaces would end the header they are written into.
@@ -15,11 +15,10 @@ const isRedirectTarget = (text: string): boolean => {
 
 /** http or https with a host, at most 255 characters. */
 export const redirectUrl = () =>
-  z
-    .unknown()
-    .transform((value, context): string => {
+  kind(
+    (value, refused): string => {
       if (typeof value === 'string' && value.length <= 255 && isRedirectTarget(value)) return value;
-      context.addIssue({ code: 'custom', message: 'Value must be a valid URL string' });
-      return z.NEVER;
-    })
-    .meta({ type: 'string', format: 'uri', maxLength: 255 });
+      return refused('Value must be a valid URL string');
+    },
+    { type: 'string', format: 'uri', maxLength: 255 },
+  );

@@ -1,5 +1,5 @@
-// Health manager, scan, as a Lambda function on a schedule.
+// Health manager, scan, as a Lambda function on a schedule, and in between by messages it sends itself.
 import { awsServices } from '../runtime/aws-services.ts';
-import { scanHandler } from './scan.ts';
+import { scanChainHandler } from './scan-chain.ts';
 
-export const handler = scanHandler(awsServices('health-scan'));
+export const handler = scanChainHandler(awsServices('health-scan'));

@@ -18,11 +18,15 @@ import { assignRole } from '../repositories/role-assignments.ts';
 import type { Services } from '../runtime/services.ts';
 import { hashPassword, passwordFits } from './passwords.ts';
 
-export interface Seed {
+export interface AdministratorSeed {
   adminPassword: string;
-  demoPassword: string;
   /** Of the catalog's endpoints. */
   region?: string;
+}
+
+/** To try things out with. */
+export interface Seed extends AdministratorSeed {
+  demoPassword: string;
 }
 
 export interface SeededIds {
@@ -81,7 +85,7 @@ async function ensureProject(services: Services, name: string): Promise<string> 
   return (await ensured(find, () => createProject(services.table, row))).id;
 }
 
-async function ensureUser(services: Services, name: string, password: string): Promise<string> {
+async function ensureUser(services: Services, name: string, password: string, keepsPassword = false): Promise<string> {
   const { table, clock } = services;
   let isNew = false;
   const user = await ensured(
@@ -91,7 +95,7 @@ async function ensureUser(services: Services, name: string, password: string): P
       isNew = await createUser(table, { ...identity, password: await hashPassword(password), tokens_valid_from: 0 });
     },
   );
-  if (!isNew && !(await passwordFits(password, user.password)))
+  if (!isNew && !keepsPassword && !(await passwordFits(password, user.password)))
     await changePassword(table, user.id, await hashPassword(password), clock.now());
   return user.id;
 }
@@ -103,21 +107,23 @@ async function ensureRoles({ table }: Services): Promise<Record<RoleName, string
   return Object.fromEntries((await listRoles(table)).map(({ id, name }) => [name, id])) as Record<RoleName, string>;
 }
 
-/** May be run at each start: makes what is missing, and changes a password when the one given does not fit any more. */
-export async function seedCloud(services: Services, seed: Seed): Promise<SeededIds> {
+/** As often as wanted: makes what is missing. @param keepsPassword of an administrator who is there already */
+export async function seedAdministrator(services: Services, seed: AdministratorSeed, keepsPassword = false) {
   await ensureDomain(services);
   const roles = await ensureRoles(services);
   const admin_project_id = await ensureProject(services, 'admin');
-  const demo_project_id = await ensureProject(services, 'demo');
-  const [admin_user_id, demo_user_id] = await Promise.all([
-    ensureUser(services, 'admin', seed.adminPassword),
-    ensureUser(services, 'demo', seed.demoPassword),
-  ]);
-  const assign = (user_id: string, project_id: string, role: RoleName) =>
-    assignRole(services.table, { user_id, project_id, role_id: roles[role] });
-  await assign(admin_user_id, admin_project_id, 'admin');
-  await assign(admin_user_id, demo_project_id, 'admin');
-  await assign(demo_user_id, demo_project_id, 'member');
+  const admin_user_id = await ensureUser(services, 'admin', seed.adminPassword, keepsPassword);
+  await assignRole(services.table, { user_id: admin_user_id, project_id: admin_project_id, role_id: roles.admin });
   await writeRegion(services.table, seed.region ?? 'RegionOne');
-  return { admin_project_id, demo_project_id, admin_user_id, demo_user_id };
+  return { admin_project_id, admin_user_id, roles };
+}
+
+/** May be run at each start: makes what is missing, and changes a password when the one given does not fit any more. */
+export async function seedCloud(services: Services, seed: Seed): Promise<SeededIds> {
+  const { roles, ...admin } = await seedAdministrator(services, seed);
+  const project_id = await ensureProject(services, 'demo');
+  const demo_user_id = await ensureUser(services, 'demo', seed.demoPassword);
+  await assignRole(services.table, { user_id: admin.admin_user_id, project_id, role_id: roles.admin });
+  await assignRole(services.table, { user_id: demo_user_id, project_id, role_id: roles.member });
+  return { ...admin, demo_project_id: project_id, demo_user_id };
 }

@@ -1,5 +1,5 @@
 // Everything a handler may reach on AWS. Importing and calling this does no work: each driver is loaded, and its client made, by
-// the first call of it.
+// the first call of it. Clients of the SDK come by way of their drivers: a package imported lazily itself would be bundled whole.
 import { createHash } from 'node:crypto';
 import type { AmphoraDriver } from '../drivers/amphora/amphora-driver.ts';
 import type { CertificateAuthority } from '../drivers/certificates/certificate-authority.ts';
@@ -11,7 +11,7 @@ import { type FlowDriver, type FlowName, flowNames } from '../drivers/flows/flow
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
 import type { ObjectStore } from '../drivers/objects/object-store.ts';
 import type { QueueDriver } from '../drivers/queue/queue-driver.ts';
-import { DynamoDbTable } from '../drivers/table/dynamodb.ts';
+import { DynamoDBClient, DynamoDbTable } from '../drivers/table/dynamodb.ts';
 import type { Table } from '../drivers/table/table.ts';
 import { lifetimesOf } from './certificate-lifetimes.ts';
 import { systemClock } from './clock.ts';
@@ -35,15 +35,13 @@ const outbox = async (parts: Parts) => new (await import('../drivers/queue/outbo
 async function queueDriver(parts: Parts): Promise<QueueDriver> {
   const { egress, region } = parts.config;
   if (egress === 'outbox') return outbox(parts);
-  const [{ SqsQueueDriver }, { SQSClient }] = await Promise.all([
-    import('../drivers/queue/sqs.ts'),
-    import('@aws-sdk/client-sqs'),
-  ]);
+  const { SqsQueueDriver, SQSClient } = await import('../drivers/queue/sqs.ts');
   const queueUrls = {
     work: parts.config.work_queue_url,
     operations: parts.config.operations_queue_url,
     heartbeats: parts.config.heartbeats_queue_url,
     archives: parts.config.archives_queue_url,
+    scans: parts.config.scans_queue_url,
   };
   return new SqsQueueDriver({ queueUrls, client: () => new SQSClient({ region }) });
 }
@@ -51,18 +49,12 @@ async function queueDriver(parts: Parts): Promise<QueueDriver> {
 async function eventDriver(parts: Parts): Promise<EventDriver> {
   const { egress, region, event_bus_name: busName } = parts.config;
   if (egress === 'outbox') return outbox(parts);
-  const [{ EventBridgeEventDriver }, { EventBridgeClient }] = await Promise.all([
-    import('../drivers/events/eventbridge.ts'),
-    import('@aws-sdk/client-eventbridge'),
-  ]);
+  const { EventBridgeEventDriver, EventBridgeClient } = await import('../drivers/events/eventbridge.ts');
   return new EventBridgeEventDriver({ busName, logger: parts.logger, client: () => new EventBridgeClient({ region }) });
 }
 
 async function flowDriver({ config }: Parts): Promise<FlowDriver> {
-  const [{ StepFunctionsFlowDriver }, { SFNClient }] = await Promise.all([
-    import('../drivers/flows/step-functions.ts'),
-    import('@aws-sdk/client-sfn'),
-  ]);
+  const { StepFunctionsFlowDriver, SFNClient } = await import('../drivers/flows/step-functions.ts');
   const arns = flowNames.map((flow) => [flow, `${config.state_machine_prefix}${flow}`]);
   const stateMachineArns = Object.fromEntries(arns) as Record<FlowName, string>;
   return new StepFunctionsFlowDriver({ client: new SFNClient({ region: config.region }), stateMachineArns });
@@ -79,15 +71,13 @@ async function authorityDriver({ config, clock, table }: Parts): Promise<Certifi
 }
 
 async function certificateSource({ config, table, clock }: Parts): Promise<CertificateManager> {
-  const [places, { LocalCertificates }, { CachedCertificates }, secretsManager, { SecretsManagerClient }] =
-    await Promise.all([
-      import('../drivers/certificates/certificates-by-reference.ts'),
-      import('../drivers/certificates/local-certificates.ts'),
-      import('../drivers/certificates/cached-certificates.ts'),
-      import('../drivers/certificates/secrets-manager.ts'),
-      import('@aws-sdk/client-secrets-manager'),
-    ]);
-  const client = new SecretsManagerClient({ region: config.region });
+  const [places, { LocalCertificates }, { CachedCertificates }, secretsManager] = await Promise.all([
+    import('../drivers/certificates/certificates-by-reference.ts'),
+    import('../drivers/certificates/local-certificates.ts'),
+    import('../drivers/certificates/cached-certificates.ts'),
+    import('../drivers/certificates/secrets-manager.ts'),
+  ]);
+  const client = new secretsManager.SecretsManagerClient({ region: config.region });
   const source = new secretsManager.SecretsManagerCertificates({ client });
   return new places.CertificatesByReference([
     { holds: secretsManager.isSecretArn, certificates: new CachedCertificates({ source, clock }) },
@@ -110,10 +100,7 @@ const networkDrivers: Record<Config['network_driver'], (parts: Parts) => Promise
 };
 
 async function s3ObjectStore({ config, clock }: Parts): Promise<ObjectStore> {
-  const [{ S3ObjectStore }, { DynamoDBClient }] = await Promise.all([
-    import('../drivers/objects/s3.ts'),
-    import('@aws-sdk/client-dynamodb'),
-  ]);
+  const { S3ObjectStore } = await import('../drivers/objects/s3.ts');
   const { region, log_bucket_name: bucket, log_right_ms: rightMs } = config;
   // Any client knows the role's credentials, and this one is in every bundle.
   const credentials = () => new DynamoDBClient({ region }).config.credentials();
@@ -155,4 +142,10 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
       open: (sealed, purpose) => aesSealer(sealingKey(config)).open(sealed, purpose),
     },
   };
+}
+
+/** The secret with the first administrator's password. */
+export async function adminSecret({ region, admin_secret_id }: Config): Promise<string> {
+  const { readSecretText } = await import('../drivers/secrets/secret-text.ts');
+  return readSecretText(region, admin_secret_id);
 }

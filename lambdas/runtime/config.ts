@@ -70,6 +70,7 @@ export const settings = {
   failover_share_limit: number(0.3, 'above this share of silent amphorae in a zone nothing is failed over there'),
   failover_share_floor: number(3, 'up to this many silent amphorae the share does not count'),
   concurrent_failovers: number(10, 'failovers under way at the same time before the health manager waits'),
+  health_scan_chain_ms: number(10_000, 'on AWS: time between looks while there are amphorae'),
   reconcile_interval_ms: number(30_000, 'time between looks for expired operations, orphans and missing spares'),
   certificate_validity_ms: number(
     31_536_000_000,
@@ -138,9 +139,11 @@ export const settings = {
   operations_queue_url: word('', 'SQS FIFO queue of flows to start'),
   heartbeats_queue_url: word('', 'SQS queue amphorae send heartbeats to'),
   archives_queue_url: word('', 'SQS queue of archives of logs that wait for the right to be stored'),
+  scans_queue_url: word('', 'SQS queue of looks at the health of amphorae that are due in seconds'),
   event_bus_name: word('octavia', 'EventBridge bus'),
   state_machine_prefix: word('', 'ARN of the state machines up to their name'),
   sealing_key: word('', 'secret text: the key that secrets in the table are sealed with is derived from it'),
+  admin_secret_id: word('', "Secrets Manager's secret with the password the first administrator gets"),
   egress: choice(
     'direct',
     ['direct', 'outbox'],

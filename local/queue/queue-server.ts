@@ -34,6 +34,8 @@ const fileNames: Record<QueueName, string> = {
   operations: 'operations.fifo',
   heartbeats: 'heartbeats',
   archives: 'archives',
+  // Of a schedule that is too coarse; the one of one machine is not.
+  scans: 'scans',
 };
 const queueNames = Object.keys(fileNames) as QueueName[];
 const deadLetterName = (name: string) => (name.endsWith('.fifo') ? `${name.slice(0, -5)}-dead.fifo` : `${name}-dead`);

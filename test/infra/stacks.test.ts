@@ -76,9 +76,26 @@ describe('functions', () => {
         statement,
       })),
     );
-    expect(readers.map(({ name }) => name).sort()).toEqual(['api', 'housekeeping']);
     const isTagged = { Null: { 'secretsmanager:ResourceTag/octavia:project': 'false' } };
-    for (const { statement } of readers) expect(statement).toMatchObject({ Effect: 'Allow', Condition: isTagged });
+    const [ofUsers, others] = [
+      readers.filter(({ statement }) => statement.Condition),
+      readers.filter(({ statement }) => !statement.Condition),
+    ];
+    expect(ofUsers.map(({ name }) => name).sort()).toEqual(['api', 'housekeeping']);
+    for (const { statement } of ofUsers) expect(statement).toMatchObject({ Effect: 'Allow', Condition: isTagged });
+    // The password of the first administrator, and no other secret.
+    expect(others.map(({ name }) => name)).toEqual(['first-credentials']);
+    expect(JSON.stringify(others[0]!.statement)).toMatch(/AdminCredentials/);
+  });
+
+  it('shows the first password nowhere but in its secret, which outlives the stack', () => {
+    const secrets = Object.entries(resourcesOf(stacks.stateful, 'AWS::SecretsManager::Secret'));
+    const [, secret] = secrets.find(([id]) => id.startsWith('AdminCredentials'))!;
+    expect(secret.DeletionPolicy).toBe('Retain');
+    expect(secret.Properties['SecretString']).toBeUndefined();
+    const called = Object.values(resourcesOf(stacks.controlPlane, 'Custom::FirstCredentials'));
+    expect(called).toHaveLength(1);
+    expect(JSON.stringify([called, functionsByName().get('first-credentials')])).not.toMatch(/resolve:secretsmanager/);
   });
 
   it('allows no function everything', () => {
@@ -97,7 +114,7 @@ describe('queues', () => {
 
   it('has a queue of dead letters of the same kind beside each', () => {
     const taken = Object.keys(queues()).filter((id) => deadLettersOf(id) !== undefined);
-    expect(taken).toHaveLength(4);
+    expect(taken).toHaveLength(5);
     const ends = taken.map((id) => targetOf(deadLettersOf(id)));
     expect([...taken, ...ends].sort()).toEqual(Object.keys(queues()).sort());
     for (const id of taken) {
@@ -110,7 +127,7 @@ describe('queues', () => {
     const sources = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::EventSourceMapping'));
     const functions = resourcesOf(stacks.controlPlane, 'AWS::Lambda::Function');
     const fed = sources.filter(({ Properties }) => targetOf(Properties['EventSourceArn']).startsWith('queue'));
-    expect(fed).toHaveLength(4);
+    expect(fed).toHaveLength(5);
     for (const { Properties } of fed) {
       expect(Properties['FunctionResponseTypes']).toEqual(['ReportBatchItemFailures']);
       const { Timeout } = functions[targetOf(Properties['FunctionName'])]!.Properties as { Timeout: number };

@@ -5,10 +5,17 @@ import type { AmphoraRow } from '../../lambdas/domain/amphora.ts';
 import { heartbeatPurpose } from '../../lambdas/domain/heartbeat.ts';
 import { readAmphorae } from '../../lambdas/repositories/amphorae.ts';
 import { readLoadBalancer } from '../../lambdas/repositories/trees.ts';
+import type { Services } from '../../lambdas/runtime/services.ts';
 import type { ControlPlane } from './control-plane.ts';
 
+/** What heartbeats are made of and go to. */
+export interface Beaten {
+  services: Pick<Services, 'table' | 'clock' | 'sealer'>;
+  queue: Pick<ControlPlane['queue'], 'deliver'>;
+}
+
 /** The amphora of a load balancer with topology SINGLE. */
-export async function amphoraOf({ services: { table } }: ControlPlane, loadBalancerId: string): Promise<AmphoraRow> {
+export async function amphoraOf({ services: { table } }: Beaten, loadBalancerId: string): Promise<AmphoraRow> {
   const row = await readLoadBalancer(table, loadBalancerId);
   const [amphora] = await readAmphorae(table, row!.amphora_ids);
   return amphora!;
@@ -19,17 +26,17 @@ export const noTraffic = { tx: 0, rx: 0, totconns: 0, ereq: 0, conns: 0 };
 let sent = 0;
 
 export class BeatingAmphora {
-  readonly #plane: ControlPlane;
+  readonly #plane: Beaten;
   readonly #row: AmphoraRow;
   readonly #boot = randomUUID();
   #seq = 0;
 
-  constructor(plane: ControlPlane, row: AmphoraRow) {
+  constructor(plane: Beaten, row: AmphoraRow) {
     this.#plane = plane;
     this.#row = row;
   }
 
-  static of = async (plane: ControlPlane, loadBalancerId: string): Promise<BeatingAmphora> =>
+  static of = async (plane: Beaten, loadBalancerId: string): Promise<BeatingAmphora> =>
     new BeatingAmphora(plane, await amphoraOf(plane, loadBalancerId));
 
   get id(): string {

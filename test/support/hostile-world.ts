@@ -1,5 +1,6 @@
 // A load balancer with every kind of resource that reaches HAProxy, made through the API, and every attribute that can be sent of them:
 // taken from the statements of the attributes, so that a new one is attacked without anybody thinking of it.
+import { schemaOf } from '../../lambdas/domain/attribute-kind.ts';
 import { healthMonitor } from '../../lambdas/domain/health-monitor.ts';
 import { l7Policy } from '../../lambdas/domain/l7-policy.ts';
 import { l7Rule } from '../../lambdas/domain/l7-rule.ts';
@@ -165,8 +166,8 @@ export class HostileWorld {
 
 function shaped(name: string, { type }: Attribute, text: string): unknown {
   if (name === persistence.root) return { type: 'APP_COOKIE', cookie_name: text };
-  const meta = type.meta() ?? {};
-  if (meta.type === 'array') return [text];
-  if (meta.type === 'object' && 'additionalProperties' in meta) return { [text]: 'true', 'X-Forwarded-For': text };
+  const meta = schemaOf(type);
+  if (meta['type'] === 'array') return [text];
+  if (meta['type'] === 'object' && 'additionalProperties' in meta) return { [text]: 'true', 'X-Forwarded-For': text };
   return text;
 }

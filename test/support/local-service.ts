@@ -16,13 +16,14 @@ const root = new URL('../..', import.meta.url).pathname;
 
 export interface RunOptions {
   temporary?: string;
+  environment?: NodeJS.ProcessEnv;
   /** Ctrl-C as soon as this is so. */
   interruptWhen?: () => boolean;
 }
 
 /** Runs a program of local/ to its end. */
 export async function runLocal(program: string, args: string[], options: RunOptions = {}) {
-  const child = spawnLocal(program, args, { TMPDIR: options.temporary ?? tmpdir() });
+  const child = spawnLocal(program, args, { TMPDIR: options.temporary ?? tmpdir(), ...options.environment });
   const output = collected(child);
   const closed = once(child, 'close');
   if (options.interruptWhen) {

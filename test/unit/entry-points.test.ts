@@ -7,15 +7,17 @@ import type { AmphoraRow } from '../../lambdas/domain/amphora.ts';
 import { heartbeatPurpose } from '../../lambdas/domain/heartbeat.ts';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { heartbeatsHandler } from '../../lambdas/health-manager/heartbeats.ts';
-import { scanHandler } from '../../lambdas/health-manager/scan.ts';
+import { scanChainHandler } from '../../lambdas/health-manager/scan-chain.ts';
 import { housekeepingHandler } from '../../lambdas/housekeeping/handler.ts';
 import { flowEndedHandler } from '../../lambdas/housekeeping/reconcile.ts';
+import { firstCredentialsHandler } from '../../lambdas/identity/first-credentials.ts';
 import { identityHandler } from '../../lambdas/identity/handler.ts';
 import { seedCloud } from '../../lambdas/identity/seed.ts';
 import { keyManagerHandler } from '../../lambdas/key-manager/handler.ts';
 import { networkHandler as apiNetworkHandler } from '../../lambdas/network/handler.ts';
 import { putAmphora, readAmphora } from '../../lambdas/repositories/amphorae.ts';
 import { expectSigns, readHealth } from '../../lambdas/repositories/health.ts';
+import { findUserByName } from '../../lambdas/repositories/identities.ts';
 import { newLoadBalancerItem, operationOf } from '../../lambdas/repositories/load-balancers.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
 import { amphoraHandler } from '../../lambdas/tasks/amphora.ts';
@@ -40,6 +42,7 @@ type AnyHandler = (services: Services) => (event: any, context: any) => Promise<
 const handlers: Record<string, AnyHandler> = {
   api: apiHandler,
   identity: identityHandler,
+  'first-credentials': (services) => firstCredentialsHandler(services, async () => '{"password":"random"}'),
   network: apiNetworkHandler,
   'key-manager': keyManagerHandler,
   authorizer: authorizerHandler,
@@ -52,7 +55,7 @@ const handlers: Record<string, AnyHandler> = {
   'tasks-network': networkHandler,
   'tasks-amphora': amphoraHandler,
   heartbeats: heartbeatsHandler,
-  'health-scan': scanHandler,
+  'health-scan': scanChainHandler,
   'compute-event': computeEventHandler,
   housekeeping: housekeepingHandler,
   'flow-ended': flowEndedHandler,
@@ -126,6 +129,11 @@ describe('sample events', () => {
     const { statusCode, headers } = await run('identity');
     expect(statusCode).toBe(201);
     expect(headers['x-subject-token']).toMatch(/^ey/);
+  });
+
+  it('first-credentials makes the administrator, and fails where CloudFormation cannot be told', async () => {
+    await expect(run('first-credentials')).rejects.toThrow('fetch failed');
+    expect(await findUserByName(services.table, 'default', 'admin')).toBeDefined();
   });
 
   it('network names the subnet a VIP can be in', async () => {

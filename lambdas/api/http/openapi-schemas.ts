@@ -1,4 +1,5 @@
 // Schemas of the API's document: what may be sent of a resource and what is shown, made of the one statement of each attribute.
+import { schemaOf } from '../../domain/attribute-kind.ts';
 import type { Attribute, Resource } from '../../domain/resource.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: any resource, whatever its attributes
@@ -26,7 +27,7 @@ const mark = ({ extension }: Attribute): Schema => (extension ? { 'x-octavia-ext
 
 /** An attribute as a client may send it. */
 function sentSchema(attribute: Attribute): Schema {
-  const schema = attribute.type.meta() ?? {};
+  const schema = schemaOf(attribute.type);
   const mayBeNull = attribute.required !== true && attribute.nullable !== false;
   const standard = attribute.default === undefined ? {} : { default: attribute.default };
   return { ...(mayBeNull ? nullable(schema) : schema), ...standard, ...mark(attribute) };
@@ -62,7 +63,7 @@ const shownSchema = (resource: AnyResource): Schema => ({
   properties: {
     ...(isOwned(resource) ? shownAlways : {}),
     ...Object.fromEntries(
-      attributesOf(resource).map(([name, one]) => [name, { ...nullable(one.type.meta() ?? {}), ...mark(one) }]),
+      attributesOf(resource).map(([name, one]) => [name, { ...nullable(schemaOf(one.type)), ...mark(one) }]),
     ),
   },
 });

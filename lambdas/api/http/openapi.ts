@@ -1,5 +1,6 @@
 // The OpenAPI 3.1 document of the API, derived: paths from the route table, bodies and filters from the one statement of each
 // attribute in domain/. Nothing about an attribute is said here.
+import { schemaOf } from '../../domain/attribute-kind.ts';
 import type { Attribute } from '../../domain/resource.ts';
 import { scalarNames } from './names.ts';
 import { type AnyResource, fault, isOwned, isQuota, type Schema, schemasOf, shownAlways } from './openapi-schemas.ts';
@@ -67,7 +68,7 @@ function filtersOf(resource: AnyResource): Parameter[] {
   );
   const filters = names.map((name) => {
     const attribute = (resource.attributes as Record<string, Attribute>)[name];
-    return query(name, attribute?.type.meta() ?? shownAlways[name] ?? text, 'Filter.');
+    return query(name, (attribute ? schemaOf(attribute.type) : undefined) ?? shownAlways[name] ?? text, 'Filter.');
   });
   return 'tags' in resource.attributes ? [...filters, ...tagParameters] : filters;
 }

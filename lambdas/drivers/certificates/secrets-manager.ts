@@ -4,7 +4,7 @@ import {
   DescribeSecretCommand,
   GetSecretValueCommand,
   ResourceNotFoundException,
-  type SecretsManagerClient,
+  SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import { DriverError } from '../../domain/errors.ts';
 import {
@@ -18,6 +18,8 @@ import { readParts, readPayload } from './certificate-payload.ts';
 import { readAuthority } from './trusted-authority.ts';
 
 /** Whose project may use the secret. */
+export { SecretsManagerClient };
+
 export const projectTag = 'octavia:project';
 
 const arn = /^arn:aws[\w-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+$/;

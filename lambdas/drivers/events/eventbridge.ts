@@ -1,6 +1,8 @@
 // The bus of events on AWS, where Octavia has its notifications.
-import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge';
 import type { EventDriver, OctaviaEvent } from './event-driver.ts';
+
+export { EventBridgeClient };
 
 export interface EventBridgeOptions {
   busName: string;

@@ -1,14 +1,11 @@
 // Flows on AWS: executions of Step Functions state machines, TaskFlow's place in Octavia. Inputs hold ids only.
 import { isDeepStrictEqual } from 'node:util';
-import {
-  DescribeExecutionCommand,
-  type SFNClient,
-  StartExecutionCommand,
-  StopExecutionCommand,
-} from '@aws-sdk/client-sfn';
+import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { DriverError } from '../../domain/errors.ts';
 import { isAlreadyThere, isNotFound, isPassing } from '../aws-errors.ts';
 import type { Execution, ExecutionState, FlowDriver, FlowName } from './flow-driver.ts';
+
+export { SFNClient };
 
 export interface StepFunctionsFlowOptions {
   client: SFNClient;

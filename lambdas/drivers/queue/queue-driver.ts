@@ -1,6 +1,6 @@
 // Work on its way from the API to the controller worker: Octavia's oslo.messaging. First in, first out per load balancer.
 
-export type QueueName = 'work' | 'operations' | 'heartbeats' | 'archives';
+export type QueueName = 'work' | 'operations' | 'heartbeats' | 'archives' | 'scans';
 
 export interface Message {
   /** Messages of one group are handled in order, one at a time: the load balancer's id. */

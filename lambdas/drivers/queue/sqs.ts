@@ -1,8 +1,10 @@
 // The queue on AWS and, against the same API, on one machine: Octavia's oslo.messaging.
-import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { DriverError } from '../../domain/errors.ts';
 import { isPassing } from '../aws-errors.ts';
 import type { Message, QueueDriver, QueueName } from './queue-driver.ts';
+
+export { SQSClient };
 
 export interface SqsQueueOptions {
   queueUrls: Record<QueueName, string>;

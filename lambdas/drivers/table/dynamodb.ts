@@ -35,6 +35,8 @@ import {
   TransactionCancelled,
 } from './table.ts';
 
+export { DynamoDBClient };
+
 export interface DynamoDbTableOptions extends Pick<DynamoDBClientConfig, 'region' | 'endpoint' | 'requestHandler'> {
   tableName: string;
   /** Taken as it is, instead of one made from the other options; closing the table leaves it open. */

@@ -1,0 +1,87 @@
+// An emulator of AWS in a process of its own (MiniStack, from PyPI): CloudFormation, and what our stacks are made of. It runs the
+// functions' bundles with Node and the flows from their definitions. A machine that cannot fetch it goes without, and says why.
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { freePort } from '../agent-process.ts';
+import { eventually } from '../eventually.ts';
+
+const run = promisify(execFile);
+const requirements = join(import.meta.dirname, 'requirements.txt');
+const pin = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
+const cache = new URL('../../../node_modules/.cache/', import.meta.url).pathname;
+const home = join(cache, `emulated-aws-${pin}`);
+const installTimeoutMs = 120_000;
+
+/** undefined once it is installed, else why it cannot be. */
+export async function whyNoEmulator(): Promise<string | undefined> {
+  if (existsSync(home)) return undefined;
+  mkdirSync(cache, { recursive: true });
+  const target = mkdtempSync(join(cache, 'installing-'));
+  try {
+    const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--require-hashes', '--target', target];
+    await run('python3', ['-m', 'pip', 'install', ...options, '-r', requirements], { timeout: installTimeoutMs });
+    // Whoever else installed it meanwhile has the same.
+    if (!existsSync(home)) renameSync(target, home);
+    return undefined;
+  } catch (error) {
+    return `pip cannot install it: ${(error as Error).message.trim().split('\n').at(-1)}`;
+  } finally {
+    rmSync(target, { recursive: true, force: true });
+  }
+}
+
+export interface Emulator {
+  url: string;
+  /** Whatever it printed, for a test that failed. */
+  output: () => string;
+  stop: () => Promise<void>;
+}
+
+/** @param seenAs where functions reach it, when that is by way of somebody */
+export async function startEmulator(seenAs?: (url: string) => Promise<string>): Promise<Emulator> {
+  const port = await freePort('127.0.0.1');
+  const url = `http://127.0.0.1:${port}`;
+  const endpoint = seenAs ? await seenAs(url) : url;
+  // It leaves behind what it unpacked.
+  const temporary = mkdtempSync(join(tmpdir(), 'octavia-emulated-'));
+  const env = {
+    TMPDIR: temporary,
+    // Functions run with the Node that runs this.
+    PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
+    PYTHONPATH: home,
+    GATEWAY_PORT: String(port),
+    BIND_HOST: '127.0.0.1',
+    AWS_ENDPOINT_URL: endpoint,
+    MINISTACK_REGION: 'eu-central-1',
+  };
+  const child = spawn('python3', ['-m', 'ministack'], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const printed: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => printed.push(chunk));
+  const output = () => Buffer.concat(printed).toString();
+  const stop = async () => {
+    await stopped(child);
+    rmSync(temporary, { recursive: true, force: true });
+  };
+  try {
+    await eventually('the emulator answers', async () => {
+      if (child.exitCode !== null) throw new Error(`the emulator ended:\n${output()}`);
+      return (await fetch(`${url}/_localstack/health`)).ok;
+    });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url, output, stop };
+}
+
+/** With the functions it started, which are of its group. */
+async function stopped(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.pid === undefined) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  process.kill(-child.pid, 'SIGKILL');
+  await ended;
+}

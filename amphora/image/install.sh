@@ -103,10 +103,14 @@ seal() {
   if command -v cloud-init > /dev/null; then cloud-init clean --logs > /dev/null 2>&1 || true; fi
   apt-get -qq clean
   rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/debconf/*-old /var/cache/ldconfig/* /var/lib/octavia /etc/octavia/boot.json
-  rm -rf /etc/ssh/ssh_host_* /root/.ssh /home/*/.ssh /root/.bash_history /tmp/* /var/tmp/* /var/lib/systemd/random-seed
+  rm -rf /etc/ssh/ssh_host_* /root/.ssh /home/*/.ssh /root/.bash_history /var/lib/systemd/random-seed
   # Backups of passwd and the like, and copies of dpkg's lists: what they were before is nothing's business.
   rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /var/lib/dpkg/*-old
-  find /var/log -type f -delete
+  # Of a machine that runs Image Builder cleans these itself, when nothing writes there any more.
+  if ! is_running; then
+    find /var/log -type f -delete
+    rm -rf /tmp/* /var/tmp/*
+  fi
   # Empty, not absent: a machine that boots with it makes its own.
   : > /etc/machine-id
   rm -f /var/lib/dbus/machine-id

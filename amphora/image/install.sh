@@ -6,6 +6,7 @@
 #   install.sh files      all but Debian's packages
 #   install.sh seal       removes what must not be in an image: ids, keys, logs, caches
 set -eu
+umask 022
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 kit=$(cd "$(dirname "$0")" && pwd)
 library=/usr/lib/octavia

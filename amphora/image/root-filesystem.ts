@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Architecture, addNode, makeKit } from './kit.ts';
 
@@ -54,12 +54,57 @@ const stockName = ({ suite }: RootWish): string => {
 /** Whether a root can be made without a network. */
 export const hasStock = (wish: RootWish): boolean => existsSync(join(wish.cache, stockName(wish)));
 
+/** What a machine without EC2's kernel needs besides, to be booted whole. */
+const bootPackages = [
+  `linux-image-cloud-${architecture}`,
+  'initramfs-tools',
+  'udev',
+  'isc-dhcp-client',
+  'systemd-resolved',
+];
+
+export interface BootableDisk {
+  disk: string;
+  kernel: string;
+  initrd: string;
+}
+
+/** @param root of `amphoraRoot` @returns a raw disk with it and a kernel of Debian's, not to be written to */
+export function bootableDisk(root: string, cache: string): BootableDisk {
+  const directory = whole(cache, basename(root).replace('root-', 'disk-'), (half) => {
+    const copy = join(half, 'copy');
+    execFileSync('cp', ['--archive', '--reflink=auto', root, copy]);
+    cpSync('/etc/resolv.conf', join(copy, 'etc/resolv.conf'), { dereference: true });
+    inRoot(copy, 'apt-get', '-qq', 'update');
+    inRoot(copy, 'apt-get', '-qq', '-y', '--no-install-recommends', 'install', ...bootPackages);
+    rmSync(join(copy, 'etc/resolv.conf'), { force: true });
+    writeFileSync(join(copy, 'etc/fstab'), '/dev/vda / ext4 defaults 0 1\n');
+    for (const [pattern, name] of [
+      ['vmlinuz-*', 'vmlinuz'],
+      ['initrd.img-*', 'initrd.img'],
+    ] as const)
+      cpSync(join(copy, 'boot', globSync(pattern, { cwd: join(copy, 'boot') })[0]!), join(half, name));
+    execFileSync('mke2fs', ['-q', '-t', 'ext4', '-d', copy, join(half, 'disk.raw'), '2500M'], { stdio: 'ignore' });
+    rmSync(copy, { recursive: true });
+  });
+  return {
+    disk: join(directory, 'disk.raw'),
+    kernel: join(directory, 'vmlinuz'),
+    initrd: join(directory, 'initrd.img'),
+  };
+}
+
 /** Runs in the root with a /proc that is gone with the program, as is whatever it leaves running. */
 function inRoot(root: string, ...command: string[]): void {
   const script = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"';
   execFileSync('unshare', ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script, root, ...command], {
     stdio: ['ignore', 2, 2],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', SOURCE_DATE_EPOCH: sourceDate },
+    env: {
+      PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+      SOURCE_DATE_EPOCH: sourceDate,
+      DEBIAN_FRONTEND: 'noninteractive',
+      LC_ALL: 'C',
+    },
   });
 }
 
@@ -110,7 +155,7 @@ export async function amphoraRoot(wish: RootWish): Promise<string> {
     cpSync(nodeTarball(cache), join(kit, `node-${architecture}.tgz`));
     const stock = whole(cache, stockName(wish), (root) => makeStock(root, kit, wish));
     const name = `root-${digestOf([stockName(wish), ...contentsOf(kit)])}`;
-    forgetOthers(cache, [stockName(wish), name]);
+    forgetOthers(cache, [stockName(wish), name, name.replace('root-', 'disk-')]);
     return whole(cache, name, (root) => {
       execFileSync('cp', ['--archive', '--reflink=auto', `${stock}/.`, root]);
       withKit(root, kit, 'files', 'seal');
@@ -135,6 +180,6 @@ const contentsOf = (kit: string): (string | Buffer)[] =>
 
 /** Roots of agents that have changed since would fill the disk; one of another run that is under way is in use for minutes. */
 function forgetOthers(cache: string, kept: string[]): void {
-  const old = readdirSync(cache).filter((name) => /^(root|stock)-/.test(name) && !kept.includes(name));
+  const old = readdirSync(cache).filter((name) => /^(root|stock|disk)-/.test(name) && !kept.includes(name));
   for (const name of old.sort().slice(0, -2)) rmSync(join(cache, name), { recursive: true, force: true });
 }

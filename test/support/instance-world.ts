@@ -11,6 +11,7 @@ interface Machine {
   /** What the URL leads to; none yet: 404. */
   bundle: Buffer | undefined;
   fetches: number;
+  userData?: string;
 }
 
 export const roleCredentials = { AccessKeyId: 'ASIAROLE', SecretAccessKey: 'the role’s key', Token: 'session' };
@@ -76,7 +77,7 @@ export class InstanceWorld implements AsyncDisposable {
     return machine?.bundle ? { status: 200, text: machine.bundle } : { status: 404, text: 'NoSuchKey' };
   }
 
-  #metadata({ method, headers }: IncomingMessage, path: string, { address }: Machine) {
+  #metadata({ method, headers }: IncomingMessage, path: string, { address, userData }: Machine) {
     if (method === 'PUT' && path === 'latest/api/token' && headers['x-aws-ec2-metadata-token-ttl-seconds']) {
       const token = randomUUID();
       this.#tokens.add(token);
@@ -89,6 +90,12 @@ export class InstanceWorld implements AsyncDisposable {
       Expiration: new Date(Date.now() + 3_600_000).toISOString(),
     };
     const known: Record<string, string> = {
+      // What cloud-init asks for, by EC2's oldest version.
+      '2009-04-04/meta-data/instance-id': 'i-0123456789abcdef0',
+      '2009-04-04/meta-data/': 'instance-id\nlocal-ipv4\nlocal-hostname',
+      '2009-04-04/meta-data/local-ipv4': address,
+      '2009-04-04/meta-data/local-hostname': 'amphora',
+      ...(userData !== undefined && { '2009-04-04/user-data': userData }),
       'latest/meta-data/local-ipv4': `${address}\n`,
       'latest/meta-data/iam/security-credentials/': 'octavia-amphora',
       'latest/meta-data/iam/security-credentials/octavia-amphora': JSON.stringify(credentials),

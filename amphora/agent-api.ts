@@ -233,6 +233,8 @@ export interface AgentSettings {
   keepalived_path?: string;
   ipvsadm_path?: string;
   proc_directory?: string;
+  /** Where the addresses of VIPs are to be put; undefined where every process may listen on them anyway. */
+  vip_interface?: string;
   /** Old processes end after a reload at the latest after this. */
   hard_stop_after_ms: number;
   /** Ceiling of connections of the process, where file descriptors are short; null: as the configuration says. */

@@ -1,8 +1,9 @@
-// One deployment on AWS, as CDK stacks: what lasts, the network, and the control plane.
+// One deployment on AWS, as CDK stacks: what lasts, the network, the control plane and, if wanted, what makes AMIs of amphorae.
 import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { deploymentOf } from './settings.ts';
 import { ControlPlane } from './stacks/control-plane.ts';
+import { Image } from './stacks/image.ts';
 import { Network } from './stacks/network.ts';
 import { Observability } from './stacks/observability.ts';
 import { Stateful } from './stacks/stateful.ts';
@@ -13,6 +14,8 @@ export interface Stacks {
   network: Network;
   controlPlane: ControlPlane;
   observability: Observability;
+  /** Undefined where AMIs are made elsewhere. */
+  image: Image | undefined;
 }
 
 export function octaviaApp(props: AppProps = {}): Stacks {
@@ -34,5 +37,7 @@ export function octaviaApp(props: AppProps = {}): Stacks {
     flowEnded,
     alarmTopicArn: deployment.alarmTopicArn,
   });
-  return { app, stateful, network, controlPlane, observability };
+  const { name, image: choice } = deployment;
+  const image = choice && new Image(app, `${name}-image`, { name, choice });
+  return { app, stateful, network, controlPlane, observability, image };
 }

@@ -33,7 +33,8 @@ export class HeartbeatQueue {
 }
 
 /** Loaded late: the SDK takes longer to load than the rest of the agent to listen. */
-async function createClient({ region, sqs_endpoint, source_address }: AgentSettings): Promise<SQSClient> {
+async function createClient(settings: AgentSettings): Promise<SQSClient> {
+  const { region, sqs_endpoint, heartbeat_queue_url, source_address } = settings;
   const { SQSClient } = await import('@aws-sdk/client-sqs');
   const isKeyless = sqs_endpoint !== null && !process.env['AWS_ACCESS_KEY_ID'];
   return new SQSClient({
@@ -47,7 +48,8 @@ async function createClient({ region, sqs_endpoint, source_address }: AgentSetti
       throwOnRequestTimeout: true,
       ...(source_address === undefined ? {} : { httpAgent: { localAddress: source_address } }),
     },
-    ...(sqs_endpoint === null ? {} : { endpoint: sqs_endpoint }),
+    // The queue's own host: told of another, as of AWS's dual-stack ones, the SDK complains with every message.
+    endpoint: sqs_endpoint ?? new URL(heartbeat_queue_url).origin,
     ...(isKeyless ? { credentials: { accessKeyId: 'local', secretAccessKey: 'local' } } : {}),
   });
 }

@@ -20,6 +20,7 @@ import { learnSessions, tellSessions } from './sessions.ts';
 import { hasPeers, hasRemotePeer } from './standby.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
+import { VipAddresses } from './vip-addresses.ts';
 
 export class LoadBalancer {
   readonly store: ConfigurationStore;
@@ -30,6 +31,7 @@ export class LoadBalancer {
   readonly #traffic: TrafficMeter;
   readonly #onChange: () => void;
   readonly #pings = new PingTrial();
+  readonly #addresses: VipAddresses;
   #target: Target | null = null;
   /** Told to stop by the control plane, until told to start. */
   #isStopped = false;
@@ -39,6 +41,7 @@ export class LoadBalancer {
   /** `onChange` is called whenever HAProxy may show something new. */
   constructor(settings: AgentSettings, identity: Identity, traffic: TrafficMeter, onChange: () => void) {
     this.#settings = settings;
+    this.#addresses = new VipAddresses(settings);
     this.#identity = identity;
     this.#traffic = traffic;
     this.#onChange = onChange;
@@ -70,6 +73,7 @@ export class LoadBalancer {
         await checkConfiguration(this.#settings.haproxy_path, staging, '../haproxy.cfg.new');
         await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
+        await this.#addresses.follow(store);
         return { generation: candidate.generation, digest: candidate.digest, method };
       } catch (error) {
         store.unstage(candidate);
@@ -88,6 +92,7 @@ export class LoadBalancer {
       // The VIP is here whether HAProxy can start or not; what keeps it from starting, the next push is told line by line.
       const serving = known === null ? this.#takeOver(vip) : this.#serveWith(vip);
       await serving.catch((error) => log('HAProxy does not start', { error: textOf(error) }));
+      await this.#addresses.follow(store);
       if (this.#isToRun()) await this.virtualServers.goBack(vip.load_balancer_id, store.current!.text);
     });
   }
@@ -143,6 +148,7 @@ export class LoadBalancer {
         await this.#target?.haproxy.stop();
       }
       this.store.forget(loadBalancerId);
+      await this.#addresses.follow(this.store);
       if (this.store.current === null) this.#target = null;
       this.#isStopped = false;
     });
@@ -152,6 +158,7 @@ export class LoadBalancer {
   recover(): Promise<void> {
     this.#recovery = this.#inTurn(async () => {
       const { current } = this.store;
+      await this.#addresses.follow(this.store);
       if (current === null || !this.#isToRun()) return;
       const isServing = this.store.holdsVip(current.load_balancer_id);
       // What does not start says so only after seconds, for which the other one is not to wait.

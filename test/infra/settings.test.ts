@@ -6,7 +6,7 @@ const deployment = (context: Record<string, unknown>) => deploymentOf(new App({ 
 
 describe('context of a deployment', () => {
   it('may be left out', () => {
-    expect(deployment({})).toEqual({ name: 'octavia', vpc: undefined, alarmTopicArn: undefined, settings: {} });
+    expect(deployment({})).toEqual({ name: 'octavia', settings: {} });
   });
 
   it('hands on settings, and a VPC that is there already', () => {
@@ -27,6 +27,8 @@ describe('context of a deployment', () => {
     [{ 'octavia:table_name': 'mine' }, 'context octavia:table_name: is not for choosing'],
     [{ 'octavia:name': 'Blue!' }, 'context octavia:name: "Blue!"'],
     [{ 'octavia:alarm_topic_arn': 'me' }, 'context octavia:alarm_topic_arn: "me" is not the ARN of an SNS topic'],
+    [{ 'octavia:image': { architectures: ['s390x'] } }, 'context octavia:image: architectures are arm64 and amd64'],
+    [{ 'octavia:image': { subnet_id: 'subnet-1' } }, 'context octavia:image: needs subnet_id and security_group_ids'],
     [{ 'octavia:vpc': { id: 'vpc-1' } }, 'context octavia:vpc: needs id, cidr'],
   ])('%j is refused', (context, text) => {
     expect(() => deployment(context)).toThrow(text);

@@ -51,6 +51,9 @@ export class TableNetworkDriver implements NetworkDriver {
     await this.#owners.take(loadBalancerId, amphora.id, epoch);
   }
 
+  /** Nothing filters packets here but HAProxy. */
+  async allow(): Promise<void> {}
+
   async vipOwner(loadBalancerId: string): Promise<string | null> {
     return this.#owners.ownerOf(loadBalancerId);
   }

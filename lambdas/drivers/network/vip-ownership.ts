@@ -28,6 +28,11 @@ export class VipOwnership {
     return (await this.#read(loadBalancerId))?.amphora_id ?? null;
   }
 
+  /** Whether anybody ever had it. */
+  async isKnown(loadBalancerId: string): Promise<boolean> {
+    return (await this.#read(loadBalancerId)) !== undefined;
+  }
+
   /** @throws Superseded */
   async take(loadBalancerId: string, amphoraId: string, epoch: number): Promise<void> {
     const before = await this.#read(loadBalancerId);
@@ -38,6 +43,13 @@ export class VipOwnership {
     // Written first: from here on a lower epoch can not take the VIP back while the others are being fenced.
     if (!(await this.#write(loadBalancerId, taken, before))) return this.take(loadBalancerId, amphoraId, epoch);
     await this.#fenceAll(loadBalancerId, taken);
+  }
+
+  /** After something was done for it that took its time. @throws Superseded when somebody else has the VIP by now, or it is gone */
+  async confirm(loadBalancerId: string, amphoraId: string, epoch: number): Promise<void> {
+    const now = await this.#read(loadBalancerId);
+    if (now === undefined) throw new Superseded(`load balancer ${loadBalancerId} has no VIP`);
+    checkEpoch(now, amphoraId, epoch);
   }
 
   /** Nobody holds the VIP then; no effect when the amphora was not the owner. Whoever gets the VIP next fences it. */

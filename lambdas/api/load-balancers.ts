@@ -21,7 +21,7 @@ import type { Config } from '../runtime/config.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { asBoolean, listed, withFields } from './http/lists.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
-import { type Chosen, chosen, refuseVipNetwork } from './load-balancer-choices.ts';
+import { type Chosen, chosen, refuseVipNetwork, refuseVipZone } from './load-balancer-choices.ts';
 import { graphExpanded } from './load-balancer-expanded.ts';
 import { checkAddresses, graphChildren, graphOf, graphQuota } from './load-balancer-graph.ts';
 import { checkVipPolicies, refuseGroupsOnSriov } from './vip-policies.ts';
@@ -113,6 +113,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     subnet_id: attributes.vip_subnet_id,
     network_id: attributes.vip_network_id,
     additional_vips,
+    availability_zone: choices.availability_zone_data?.compute_zone ?? null,
   });
   const row: LoadBalancerRow = {
     ...draft,
@@ -123,6 +124,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   };
   try {
     refuseVipNetwork(choices, vip.vip_network_id);
+    refuseVipZone(choices, vip.vip_zone);
     checkAddresses(graph, row, services.config);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {

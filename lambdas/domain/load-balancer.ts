@@ -133,6 +133,8 @@ export interface LoadBalancerRow
   vip_subnet_id: string;
   vip_network_id: string;
   additional_vips: AdditionalVip[];
+  /** Zone of the VIP's subnet, where it has one: its amphorae have to be there. */
+  vip_zone?: string;
   provider: string;
   topology: 'SINGLE' | 'ACTIVE_STANDBY';
   /** What the profiles of its flavor and zone said when it was made; they may not change while they are in use. */

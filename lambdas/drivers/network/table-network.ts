@@ -57,6 +57,9 @@ export class TableNetworkDriver implements NetworkDriver {
     await this.#owners.take(loadBalancerId, amphora.id, epoch, leaving);
   }
 
+  /** Nothing filters packets here but HAProxy. */
+  async allow(): Promise<void> {}
+
   async vipOwner(loadBalancerId: string): Promise<string | null> {
     return this.#owners.ownerOf(loadBalancerId);
   }

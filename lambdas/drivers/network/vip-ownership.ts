@@ -28,6 +28,11 @@ export class VipOwnership {
     return (await this.#read(loadBalancerId))?.amphora_id ?? null;
   }
 
+  /** Whether anybody ever had it. */
+  async isKnown(loadBalancerId: string): Promise<boolean> {
+    return (await this.#read(loadBalancerId)) !== undefined;
+  }
+
   /**
    * @param leaving stays unfenced, and listed as such: it is told to leave next
    * @throws Superseded
@@ -42,6 +47,13 @@ export class VipOwnership {
     if (!(await this.#write(loadBalancerId, taken, before)))
       return this.take(loadBalancerId, amphoraId, epoch, leaving);
     await this.#fenceAll(loadBalancerId, taken, leaving);
+  }
+
+  /** After something was done for it that took its time. @throws Superseded when somebody else has the VIP by now, or it is gone */
+  async confirm(loadBalancerId: string, amphoraId: string, epoch: number): Promise<void> {
+    const now = await this.#read(loadBalancerId);
+    if (now === undefined) throw new Superseded(`load balancer ${loadBalancerId} has no VIP`);
+    checkEpoch(now, amphoraId, epoch);
   }
 
   /** Nobody holds the VIP then; no effect when the amphora was not the owner. Whoever gets the VIP next fences it. */

@@ -4,6 +4,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { deploymentOf } from './settings.ts';
 import { ControlPlane } from './stacks/control-plane.ts';
 import { Network } from './stacks/network.ts';
+import { Observability } from './stacks/observability.ts';
 import { Stateful } from './stacks/stateful.ts';
 
 export interface Stacks {
@@ -11,6 +12,7 @@ export interface Stacks {
   stateful: Stateful;
   network: Network;
   controlPlane: ControlPlane;
+  observability: Observability;
 }
 
 export function octaviaApp(props: AppProps = {}): Stacks {
@@ -22,5 +24,15 @@ export function octaviaApp(props: AppProps = {}): Stacks {
   const stateful = new Stateful(app, `${deployment.name}-stateful`, {});
   const network = new Network(app, `${deployment.name}-network`, { given: deployment.vpc });
   const controlPlane = new ControlPlane(app, `${deployment.name}-control-plane`, { deployment, stateful, network });
-  return { app, stateful, network, controlPlane };
+  const { queues, httpApiId, healthScan, flowEnded } = controlPlane;
+  const observability = new Observability(app, `${deployment.name}-observability`, {
+    deployment: deployment.name,
+    table: stateful.table,
+    queues,
+    httpApiId,
+    healthScan,
+    flowEnded,
+    alarmTopicArn: deployment.alarmTopicArn,
+  });
+  return { app, stateful, network, controlPlane, observability };
 }

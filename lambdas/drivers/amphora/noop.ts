@@ -27,10 +27,10 @@ export class NoopAmphoraDriver implements AmphoraDriver {
     return { generation: configuration.generation, digest, method: held?.digest === digest ? 'none' : 'reload' };
   }
 
-  async postVipPlug(): Promise<void> {}
+  async postVipPlug(_amphora: AmphoraAddress, _loadBalancerId: string, _ip: string, _epoch: number): Promise<void> {}
 
   async leaveVip(): Promise<VipLeft> {
-    return { processes: 0 };
+    return { processes: 0, since_ms: 0 };
   }
 
   async deleteLoadBalancer(amphora: AmphoraAddress): Promise<void> {

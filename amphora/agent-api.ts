@@ -94,6 +94,8 @@ export interface PlugVip {
 export interface VipLeft {
   /** Of HAProxy, that have connections to end. */
   processes: number;
+  /** Milliseconds since it left. */
+  since_ms: number;
 }
 
 /** `GET /1.0/info` */

@@ -23,6 +23,8 @@ export interface Vip {
   epoch: number;
   /** It went to another amphora, and this one ends what it has begun. */
   has_left?: boolean;
+  /** Milliseconds since the epoch. */
+  left_at?: number;
 }
 
 const vipFile = 'vip.json';

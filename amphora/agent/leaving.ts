@@ -20,7 +20,8 @@ export async function leaveVip(
   virtualServers: VirtualServers,
   vip: Vip,
 ): Promise<VipLeft> {
-  const left = { ...vip, has_left: true };
+  const left_at = store.hasLeft(vip.load_balancer_id) ? (store.vip?.left_at ?? Date.now()) : Date.now();
+  const left = { ...vip, has_left: true, left_at };
   refuseOlder(store, left);
   const isServing = store.holdsVip(vip.load_balancer_id);
   // Written down first: an agent that is killed in between goes on leaving.
@@ -30,7 +31,7 @@ export async function leaveVip(
     await virtualServers.stop();
     if (isRunning && store.current !== null) await ceaseToServe(target, store.current);
   }
-  if (!isRunning || !(await target.haproxy.isRunning())) return { processes: 0 };
+  if (!isRunning || !(await target.haproxy.isRunning())) return { processes: 0, since_ms: Date.now() - left_at };
   const { oldWorkers } = await target.haproxy.runtime.showProcesses();
-  return { processes: oldWorkers.length };
+  return { processes: oldWorkers.length, since_ms: Date.now() - left_at };
 }

@@ -1,5 +1,6 @@
 // Tasks of a planned move: an amphora that is well gives its VIP up by itself, and ends what it has begun before it is ended. Nobody waits
 // for one that does not.
+import type { VipLeft } from '../../amphora/agent-api.ts';
 import { addressOf } from '../controller/addresses.ts';
 import { DriverError, NotReady } from '../domain/errors.ts';
 import { portClass } from '../domain/listener.ts';
@@ -30,19 +31,13 @@ async function hasDatagrams(services: Services, loadBalancerId: string): Promise
   return tree?.listeners.some(({ protocol }) => portClass(protocol) !== 'TCP') ?? false;
 }
 
-async function leave(services: Services, { load_balancer_id, amphora_id, epoch }: Leaving): Promise<number> {
+async function leave(services: Services, { load_balancer_id, amphora_id, epoch }: Leaving): Promise<VipLeft> {
   const [loadBalancer, amphora] = await Promise.all([
     readLoadBalancer(services.table, load_balancer_id),
     readAmphora(services.table, amphora_id),
   ]);
-  if (loadBalancer === undefined || amphora === undefined) return 0;
-  const { processes } = await services.amphora.leaveVip(
-    addressOf(amphora),
-    load_balancer_id,
-    loadBalancer.vip_address,
-    epoch,
-  );
-  return processes;
+  if (loadBalancer === undefined || amphora === undefined) return { processes: 0, since_ms: 0 };
+  return services.amphora.leaveVip(addressOf(amphora), load_balancer_id, loadBalancer.vip_address, epoch);
 }
 
 /** @returns whether it takes no new connections any more */
@@ -57,10 +52,14 @@ const LeaveVip: Task<Leaving> = async (services, input) => {
   }
 };
 
-/** @throws NotReady `ConnectionsRemain` */
+/** For connections that do not end by themselves. */
+const leavingTimeoutMs = 10_000;
+
+/** @throws NotReady `ConnectionsRemain` as long as there is time for them */
 const AwaitLeaving: Task<Leaving> = async (services, input) => {
-  const processes = await leave(services, input);
-  if (processes > 0) throw new NotReady('ConnectionsRemain', `amphora ${input.amphora_id} has connections to end`);
+  const { processes, since_ms } = await leave(services, input);
+  if (processes > 0 && since_ms < leavingTimeoutMs)
+    throw new NotReady('ConnectionsRemain', `amphora ${input.amphora_id} has connections to end`);
 };
 
 export const leavingTasks = { LeaveVip, AwaitLeaving };

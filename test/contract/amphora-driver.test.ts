@@ -101,8 +101,8 @@ describe.each(Object.entries(implementations))('amphora driver: %s', (_name, mak
 
   it('leaves the VIP, twice too', async () => {
     await driver.postVipPlug(amphora, lb, '127.0.0.1', 1);
-    expect(await driver.leaveVip(amphora, lb, '127.0.0.1', 2)).toEqual({ processes: 0 });
-    expect(await driver.leaveVip(amphora, lb, '127.0.0.1', 2)).toEqual({ processes: 0 });
+    expect(await driver.leaveVip(amphora, lb, '127.0.0.1', 2)).toMatchObject({ processes: 0 });
+    expect(await driver.leaveVip(amphora, lb, '127.0.0.1', 2)).toMatchObject({ processes: 0 });
   });
 
   it('takes an archive that is gone for one that was shipped', async () => {

@@ -63,8 +63,9 @@ async function isTold(standby: string, sessions: number): Promise<void> {
 async function kill(amphora: string): Promise<void> {
   for (const { pid } of processesOf(directoryOf(amphora))) sendSignal(pid, 'SIGKILL');
   const since = performance.now();
-  await eventually('the killed one is gone', () => !existsSync(directoryOf(amphora)));
   await eventually('the VIP serves', () => ask({ address: web.vip, port: listenerPort }));
+  report('one of a pair killed -> served', performance.now() - since);
+  await eventually('the killed one is gone', () => !existsSync(directoryOf(amphora)));
   await service.api.active(web.id);
   report('one of a pair killed -> served and ACTIVE', performance.now() - since);
 }
@@ -82,6 +83,16 @@ test('SOURCE_IP: clients stay with their members when the amphora that serves is
     expect(now.standby).not.toBe(serving);
     expect(await membersByAddress(web)).toEqual(met);
   }
+});
+
+test('SOURCE_IP: clients stay with their members when a failover is asked for', async () => {
+  const met = await membersByAddress(web);
+  const before = service.amphoraeWith(web.id);
+  await isTold((await pair()).standby, Object.keys(met).length);
+  await service.api.failover(web.id);
+  await service.api.active(web.id);
+  expect(service.amphoraeWith(web.id).filter((id) => before.includes(id))).toEqual([]);
+  expect(await membersByAddress(web)).toEqual(met);
 });
 
 test('APP_COOKIE: sessions go on when first the standby is killed and then the amphora that serves', async () => {

@@ -65,6 +65,8 @@ export class WatchedNetwork extends TableNetworkDriver {
     const before = await this.vipOwner(id);
     if (before !== null) this.#epochs.set(before, epoch);
     await super.takeVip(id, vip, amphora, epoch, leaving);
+    // It owns nothing from here on, and goes on beside the other one until it is told to leave.
+    if (leaving !== null) this.#vips.fenced(leaving, epoch);
     this.#vips.took(id, amphora.id, epoch, before);
   }
 }

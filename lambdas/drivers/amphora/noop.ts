@@ -30,7 +30,7 @@ export class NoopAmphoraDriver implements AmphoraDriver {
   async postVipPlug(_amphora: AmphoraAddress, _loadBalancerId: string, _ip: string, _epoch: number): Promise<void> {}
 
   async leaveVip(): Promise<VipLeft> {
-    return { processes: 0 };
+    return { processes: 0, since_ms: 0 };
   }
 
   async deleteLoadBalancer(amphora: AmphoraAddress): Promise<void> {

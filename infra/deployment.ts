@@ -5,6 +5,7 @@ import { deploymentOf } from './settings.ts';
 import { ControlPlane } from './stacks/control-plane.ts';
 import { Image } from './stacks/image.ts';
 import { Network } from './stacks/network.ts';
+import { Observability } from './stacks/observability.ts';
 import { Stateful } from './stacks/stateful.ts';
 
 export interface Stacks {
@@ -12,6 +13,7 @@ export interface Stacks {
   stateful: Stateful;
   network: Network;
   controlPlane: ControlPlane;
+  observability: Observability;
   /** Undefined where AMIs are made elsewhere. */
   image: Image | undefined;
 }
@@ -27,5 +29,15 @@ export function octaviaApp(props: AppProps = {}): Stacks {
   const controlPlane = new ControlPlane(app, `${deployment.name}-control-plane`, { deployment, stateful, network });
   const { name, image: choice } = deployment;
   const image = choice && new Image(app, `${name}-image`, { name, choice });
-  return { app, stateful, network, controlPlane, image };
+  const { queues, httpApiId, healthScan, flowEnded } = controlPlane;
+  const observability = new Observability(app, `${deployment.name}-observability`, {
+    deployment: deployment.name,
+    table: stateful.table,
+    queues,
+    httpApiId,
+    healthScan,
+    flowEnded,
+    alarmTopicArn: deployment.alarmTopicArn,
+  });
+  return { app, stateful, network, controlPlane, observability, image };
 }

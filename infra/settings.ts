@@ -1,4 +1,5 @@
-// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image` and any setting of the control plane as `octavia:<setting>`.
+// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image`, `octavia:alarm_topic_arn` and any setting of the
+// control plane as `octavia:<setting>`.
 import type { Node } from 'constructs';
 import { parseSetting, type SettingName, settings } from '../lambdas/runtime/config.ts';
 
@@ -28,6 +29,8 @@ export interface Deployment {
   name: string;
   vpc: GivenVpc | undefined;
   image: ImageChoice | undefined;
+  /** Hears of every alarm, and when it is over. */
+  alarmTopicArn: string | undefined;
   /** Settings that differ from their defaults, as text. */
   settings: Partial<Record<SettingName, string>>;
 }
@@ -87,16 +90,28 @@ function settingOf(key: string, value: unknown): [SettingName, string] {
   return [name, String(value)];
 }
 
+function topicOf(given: unknown): string | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && /^arn:[^:]+:sns:[^:]+:\d{12}:.+$/.test(given)) return given;
+  throw invalid('alarm_topic_arn', `"${given}" is not the ARN of an SNS topic`);
+}
+
 /** @throws Error that names the context key and what is wrong with it */
 export function deploymentOf(node: Node): Deployment {
   const given = Object.entries(node.getAllContext()).filter(([key]) => key.startsWith(prefix));
   const keyed: Record<string, unknown> = Object.fromEntries(
     given.map(([key, value]) => [key.slice(prefix.length), value]),
   );
-  const { name = 'octavia', vpc, image, ...others } = keyed;
+  const { name = 'octavia', vpc, image, alarm_topic_arn: topic, ...others } = keyed;
   // With the name of a flow and `-` between it makes a name of 80 characters at most.
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(name))
     throw invalid('name', `"${name}" is not a-z, 0-9 and - of 31 at most`);
   const chosen = Object.entries(others).map(([key, value]) => settingOf(key, value));
-  return { name, vpc: vpcOf(vpc), image: imageOf(image), settings: Object.fromEntries(chosen) };
+  return {
+    name,
+    vpc: vpcOf(vpc),
+    image: imageOf(image),
+    alarmTopicArn: topicOf(topic),
+    settings: Object.fromEntries(chosen),
+  };
 }

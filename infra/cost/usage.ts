@@ -63,5 +63,8 @@ export const idleInvocationsPerMinute = 2;
 export const idleReadUnitsPerMinute = 10;
 export const idleWriteUnitsPerMinute = 4;
 
+/** Of our own, put while there are amphorae. */
+export const metrics = 3;
+
 export const keys = 1;
 export const secrets = 2;

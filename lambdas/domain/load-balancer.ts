@@ -76,6 +76,8 @@ export interface PendingOperation {
   attempts: number;
   /** Only this amphora is replaced. */
   amphora_id?: string;
+  /** Of a failover of all: whose replacement was begun so far. */
+  begun_ids?: string[];
   /** Only spares of this image will do: the failover is there to bring it. */
   image_id?: string;
 }
@@ -151,6 +153,10 @@ export interface LoadBalancerRow
   /** Large batches that were accepted and are being written, oldest first. */
   intents: string[];
 }
+
+/** The VIP may be with nobody: another failover makes it good, and no configuration alone. */
+export const isAfterFailover = ({ provisioning_status, failed }: LoadBalancerRow): boolean =>
+  provisioning_status === 'ERROR' && failed === 'failover';
 
 /** The load balancer as GET and lists show it. */
 export function loadBalancerResponse(row: LoadBalancerRow) {

@@ -27,12 +27,8 @@ const PlugVip: Task<OfAmphora> = async (services, input) => {
   const { loadBalancer, amphora } = await both(services, input);
   const machine = { id: amphora.id, compute_id: amphora.compute_id ?? '', lb_network_ip: amphora.lb_network_ip ?? '' };
   const plugged = await services.network.plugVip(loadBalancer.id, loadBalancer, machine);
-  const isThere = await setAmphora(services, amphora.id, {
-    ...plugged,
-    ha_ip: loadBalancer.vip_address,
-    ha_port_id: loadBalancer.vip_port_id,
-  });
-  if (isThere) return;
+  const ports = { ...plugged, ha_ip: loadBalancer.vip_address, ha_port_id: loadBalancer.vip_port_id };
+  if (await setAmphora(services, amphora.id, ports, { differs: { status: 'PENDING_DELETE' } })) return;
   // It was given up meanwhile, and whoever did so saw no interface yet.
   await services.network.unplugVip(loadBalancer.id, loadBalancer, amphora.id);
   throw new Superseded(`amphora ${amphora.id} is gone`);
@@ -73,6 +69,8 @@ async function raisedEpoch(services: Services, { id }: LoadBalancerRow, executio
 
 const UnplugVip: Task<OfAmphora> = async (services, { load_balancer_id, amphora_id }) => {
   const loadBalancer = await readLoadBalancer(services.table, load_balancer_id);
+  // Marked first: a flow that gives up has a branch that still plugs, which takes its interface away itself from here on.
+  await setAmphora(services, amphora_id, { status: 'PENDING_DELETE' });
   if (loadBalancer) await services.network.unplugVip(load_balancer_id, loadBalancer, amphora_id);
 };
 

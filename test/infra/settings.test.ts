@@ -6,7 +6,13 @@ const deployment = (context: Record<string, unknown>) => deploymentOf(new App({ 
 
 describe('context of a deployment', () => {
   it('may be left out', () => {
-    expect(deployment({})).toEqual({ name: 'octavia', vpc: undefined, image: undefined, settings: {} });
+    expect(deployment({})).toEqual({
+      name: 'octavia',
+      vpc: undefined,
+      image: undefined,
+      alarmTopicArn: undefined,
+      settings: {},
+    });
   });
 
   it('hands on settings, and a VPC that is there already', () => {
@@ -17,7 +23,7 @@ describe('context of a deployment', () => {
       subnet_ids: ['subnet-1', 'subnet-2'],
     };
     const given = { 'octavia:name': 'blue', 'octavia:vpc': JSON.stringify(vpc), 'octavia:spare_amphorae': 2 };
-    expect(deployment(given)).toEqual({ name: 'blue', vpc, image: undefined, settings: { spare_amphorae: '2' } });
+    expect(deployment(given)).toMatchObject({ name: 'blue', vpc, settings: { spare_amphorae: '2' } });
   });
 
   it.each([
@@ -28,6 +34,7 @@ describe('context of a deployment', () => {
     [{ 'octavia:name': 'Blue!' }, 'context octavia:name: "Blue!"'],
     [{ 'octavia:image': { architectures: ['s390x'] } }, 'context octavia:image: architectures are arm64 and amd64'],
     [{ 'octavia:image': { subnet_id: 'subnet-1' } }, 'context octavia:image: needs subnet_id and security_group_ids'],
+    [{ 'octavia:alarm_topic_arn': 'me' }, 'context octavia:alarm_topic_arn: "me" is not the ARN of an SNS topic'],
     [{ 'octavia:vpc': { id: 'vpc-1' } }, 'context octavia:vpc: needs id, cidr'],
   ])('%j is refused', (context, text) => {
     expect(() => deployment(context)).toThrow(text);

@@ -48,6 +48,11 @@ export class TestQueue {
   readonly keys = [heartbeatKey];
   lastKey = '';
   isAway = false;
+  /** Takes requests and never answers, as behind a network that was cut. */
+  isMute = false;
+  muted = 0;
+  /** Whom the last heartbeat came from. */
+  lastSender = '';
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -60,6 +65,8 @@ export class TestQueue {
     server.on('request', async (incoming, response) => {
       let body = '';
       for await (const chunk of incoming) body += chunk;
+      if (queue.isMute) return void queue.muted++;
+      queue.lastSender = incoming.socket.remoteAddress ?? '';
       const { status, answer } = queue.#take(body);
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(answer));
     });

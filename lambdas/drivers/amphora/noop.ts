@@ -27,7 +27,7 @@ export class NoopAmphoraDriver implements AmphoraDriver {
     return { generation: configuration.generation, digest, method: held?.digest === digest ? 'none' : 'reload' };
   }
 
-  async postVipPlug(): Promise<void> {}
+  async postVipPlug(_amphora: AmphoraAddress, _loadBalancerId: string, _ip: string, _epoch: number): Promise<void> {}
 
   async deleteLoadBalancer(amphora: AmphoraAddress): Promise<void> {
     this.#held.delete(amphora.id);

@@ -43,7 +43,7 @@ export class VirtualMachine implements AsyncDisposable {
     ];
     const words = [
       ...['-accel', hasKvm() ? 'kvm' : 'tcg', '-cpu', hasKvm() ? 'host' : 'max', '-smp', '2', '-m', '512'],
-      ...['-kernel', disk.kernel, '-initrd', disk.initrd, '-append', 'root=/dev/vda rw console=ttyS0'],
+      ...['-kernel', disk.kernel, '-initrd', disk.initrd, '-append', 'root=/dev/vda rw console=ttyS0 no_timer_check'],
       ...['-drive', `file=${disk.disk},format=raw,if=virtio,snapshot=on`],
       ...['-netdev', network.join(','), '-device', 'virtio-net-pci,netdev=net', '-device', 'virtio-rng-pci'],
       // By which cloud-init knows EC2.

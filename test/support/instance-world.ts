@@ -91,6 +91,9 @@ export class InstanceWorld implements AsyncDisposable {
     };
     const known: Record<string, string> = {
       // What cloud-init asks for, by EC2's oldest version.
+      '2009-04-04/dynamic/instance-identity/': 'document',
+      '2009-04-04/dynamic/instance-identity': 'document',
+      '2009-04-04/dynamic/instance-identity/document': '{}',
       '2009-04-04/meta-data/instance-id': 'i-0123456789abcdef0',
       '2009-04-04/meta-data/': 'instance-id\nlocal-ipv4\nlocal-hostname',
       '2009-04-04/meta-data/local-ipv4': address,

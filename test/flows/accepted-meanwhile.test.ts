@@ -1,5 +1,8 @@
 // Writes that are accepted just while somebody ends an operation or reads what is to be applied: none of them is left PENDING.
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Table } from '../../lambdas/drivers/table/table.ts';
+import type { Services } from '../../lambdas/runtime/services.ts';
+import { applyConfigurationHandler } from '../../lambdas/worker/apply-configuration.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
 import { FlowWorld } from '../support/flow-world.ts';
 
@@ -94,4 +97,30 @@ it('has a large batch in ERROR with its load balancer, whose process died before
   await world.rename(id);
   await world.settle();
   expect(await statuses(pool)).toEqual({ ACTIVE: 120 });
+});
+
+/** The services of somebody for whom something happens once, before the load balancer is read without anything left to write out. */
+function meeting(act: () => Promise<unknown>): Services {
+  const { table } = world.services;
+  let times = 1;
+  const isWrittenOut = async () => (await world.loadBalancers()).every(({ intents }) => intents.length === 0);
+  const get: Table['get'] = async (key) => {
+    if (key.sk === 'LB' && (await isWrittenOut()) && times-- > 0) await act();
+    return table.get(key);
+  };
+  const watched = new Proxy(table, { get: (of, name) => (name === 'get' ? get : Reflect.get(of, name)) });
+  return { ...world.services, table: watched };
+}
+
+it('applies a large batch that is accepted just when the one before was written out', async () => {
+  const id = await world.createActive();
+  const pool = (await post('pools', aPool(id))).pool.id;
+  await world.settle();
+  await acceptAndDie(pool, 2, 120);
+  const worker = applyConfigurationHandler(meeting(() => acceptAndDie(pool, 3, 120)));
+  const body = JSON.stringify({ load_balancer_id: id, generation: (await world.loadBalancer(id)).generation });
+  await worker({ Records: [{ messageId: 'one', body }] } as never);
+  await world.settle();
+  expect(await statuses(pool)).toEqual({ ACTIVE: 240 });
+  expect(await unsoundness(world)).toEqual([]);
 });

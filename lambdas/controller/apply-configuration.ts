@@ -106,11 +106,11 @@ export async function applyConfiguration(
   return { tree, generation: tree.loadBalancer.generation, refused: refusals.reasons };
 }
 
-/** The tree after accepted batches were written out. */
+/** The tree after accepted batches were written out: those too that were accepted meanwhile, as its generation counts them. */
 async function readWhole(services: Services, loadBalancerId: string): Promise<Tree | undefined> {
-  const tree = await readTree(services.table, loadBalancerId);
-  if (tree === undefined || tree.loadBalancer.intents.length === 0) return tree && treeAsWanted(tree);
-  await writeOutIntents(services, loadBalancerId);
-  const written = await readTree(services.table, loadBalancerId);
-  return written && treeAsWanted(written);
+  for (;;) {
+    const tree = await readTree(services.table, loadBalancerId);
+    if (tree === undefined || tree.loadBalancer.intents.length === 0) return tree && treeAsWanted(tree);
+    await writeOutIntents(services, loadBalancerId);
+  }
 }

@@ -6,7 +6,7 @@ import { timestamp } from '../domain/time.ts';
 import { type Child, childrenOf } from '../domain/tree.ts';
 import type { Operation } from '../drivers/table/table.ts';
 import type { Transition } from './changes.ts';
-import { transactPassable } from './intents.ts';
+import { transactPassable, writeOutIntents } from './intents.ts';
 import { childKey } from './keys.ts';
 import { changeLoadBalancer, loadBalancerTransition } from './load-balancers.ts';
 import type { Store } from './store.ts';
@@ -49,6 +49,25 @@ function isOver({ lease, operation }: LoadBalancerRow, failed: FailedOperation):
   return failed.attempts === undefined || operation?.attempts === failed.attempts;
 }
 
+function inError(
+  { operation, failover_pause }: LoadBalancerRow,
+  reason: string,
+  now: number,
+): Partial<LoadBalancerRow> {
+  return {
+    provisioning_status: 'ERROR',
+    operation: null,
+    lease: null,
+    // What a revert could not undo belongs to nobody from here on, and is swept.
+    candidates: [],
+    failed: operation?.kind ?? null,
+    reason,
+    updated_at: timestamp(now),
+    // An amphora that is silent is asked about twice a second; what just failed is not tried twice a second.
+    ...(operation?.kind === 'failover' ? { failover_pause: longerPause(failover_pause, now) } : {}),
+  };
+}
+
 /** The operation is over and could not be done: the load balancer is in ERROR and says why, and so is what waited below it. */
 export async function commitFailed(
   store: Store,
@@ -58,24 +77,19 @@ export async function commitFailed(
 ): Promise<Transition[]> {
   const seen = await readLoadBalancer(store.table, loadBalancerId);
   if (seen === undefined || !isOver(seen, failed)) return [];
+  // A batch whose process died is accepted all the same, and waits as the others do.
+  if (seen.intents.length > 0) await writeOutIntents(store, loadBalancerId);
   const left = isPending(seen.provisioning_status) ? await leaveBehind(store, loadBalancerId, reason) : [];
+  let isOvertaken = false;
   const change = await changeLoadBalancer(store, loadBalancerId, (row) => {
+    isOvertaken = false;
     if (!isOver(row, failed)) return undefined;
     if (!isPending(row.provisioning_status)) return row.lease === null ? undefined : { lease: null };
-    const now = store.clock.now();
-    // An amphora that is silent is asked about twice a second; what just failed is not tried twice a second.
-    const isFailover = row.operation?.kind === 'failover';
-    return {
-      provisioning_status: 'ERROR',
-      operation: null,
-      lease: null,
-      // What a revert could not undo belongs to nobody from here on, and is swept.
-      candidates: [],
-      failed: row.operation?.kind ?? null,
-      reason,
-      updated_at: timestamp(now),
-      ...(isFailover ? { failover_pause: longerPause(row.failover_pause, now) } : {}),
-    };
+    // What was accepted since waits below it, and nobody would come for it any more.
+    isOvertaken = row.generation !== seen.generation || row.intents.length > 0;
+    if (isOvertaken) return undefined;
+    return inError(row, reason, store.clock.now());
   });
+  if (isOvertaken) return [...left, ...(await commitFailed(store, loadBalancerId, reason, failed))];
   return [...left, ...loadBalancerTransition(change).map((transition) => ({ ...transition, reason }))];
 }

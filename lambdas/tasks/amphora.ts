@@ -8,6 +8,7 @@ import { readAmphora } from '../repositories/amphorae.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { leavingTasks } from './leaving.ts';
+import { carried } from './refused.ts';
 import { rotationTasks } from './rotation.ts';
 import { type Task, taskHandler } from './task.ts';
 
@@ -34,7 +35,7 @@ const ConfirmConfiguration: Task<{ load_balancer_id: string }> = (services, inpu
 async function pushTo(services: Services, loadBalancerId: string, amphoraIds: (tree: Tree) => string[]) {
   const applied = await applyConfiguration(services, loadBalancerId, (tree) => addressesOf(services, amphoraIds(tree)));
   if (applied === undefined) throw new Superseded(`load balancer ${loadBalancerId} is gone`);
-  return { generation: applied.generation, refused: Object.fromEntries(applied.refused) };
+  return { generation: applied.generation, refused: carried(applied.refused) };
 }
 
 const PostVipPlug: Task<{ load_balancer_id: string; amphora_id: string; epoch: number }> = async (services, input) => {

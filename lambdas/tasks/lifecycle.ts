@@ -20,6 +20,7 @@ import type { Services } from '../runtime/services.ts';
 import { type FlowError, said } from './flow-error.ts';
 import { held, type OfOperation, owned } from './held.ts';
 import { promotionTasks } from './promotion.ts';
+import { type Carried, uncarried } from './refused.ts';
 import { rotationEndTasks } from './rotation.ts';
 import { allServing, requestForServing, servingMeanwhile } from './serving.ts';
 import { type Task, taskHandler } from './task.ts';
@@ -163,7 +164,7 @@ const ReplaceAmphora: Task<OfOperation & { old_amphora_id: string; amphora_id: s
 
 interface Pushed {
   generation: number;
-  refused: Record<string, string>;
+  refused: Carried;
 }
 
 /** This ran before and was cut off after its commit: only what comes next may still have to be asked for. */
@@ -189,7 +190,7 @@ const ActivateLoadBalancer: Task<OfOperation & { pushed: Pushed }> = async (serv
   });
   const tree = await readTree(services.table, row.id);
   if (tree === undefined) return;
-  const outcome = { generation: input.pushed.generation, refused: new Map(Object.entries(input.pushed.refused)) };
+  const outcome = { generation: input.pushed.generation, refused: uncarried(input.pushed.refused) };
   const { transitions, after } = await commitApplied(services, tree, outcome, {
     execution: input.execution,
     operation_id: input.operation_id,

@@ -27,6 +27,13 @@ export const acknowledgeExecutions = (scope: IConstruct, pattern: string): void 
     'Names of executions are not known before they are started',
   );
 
+/** The rule names the function by its logical id. */
+export function acknowledgeVersions(scope: IConstruct, functionArn: string): void {
+  const resolved = Stack.of(scope).resolve(functionArn);
+  const named = typeof resolved === 'string' ? resolved : `<${resolved['Fn::GetAtt'].join('.')}>`;
+  acknowledge(scope, `IAM5[Resource::${named}:*]`, 'Executions that began before an upgrade invoke the version before');
+}
+
 /** The rule names a bucket of another stack by its export. */
 export function acknowledgeObjects(scope: IConstruct, bucket: IBucket, prefixes: readonly string[]): void {
   const owner = Stack.of(bucket);

@@ -13,6 +13,7 @@ import { OctaviaHttpApi } from '../constructs/http-api.ts';
 import { OctaviaFunction } from '../constructs/octavia-function.ts';
 import { addScheduleAndRules, scanIntervalMs } from '../constructs/schedules.ts';
 import { addEventSources } from '../constructs/sources.ts';
+import { taskFunctionOf } from '../constructs/task-function.ts';
 import { type FunctionName, functionNames, type QueueName, specOf } from '../functions.ts';
 import type { Deployment } from '../settings.ts';
 import type { Network } from './network.ts';
@@ -44,7 +45,7 @@ export class ControlPlane extends Stack {
     >;
     const lambdaOf = (name: FunctionName) => functions[name].lambda;
     addEventSources(this.queues, stateful.table, lambdaOf);
-    const flows = makeFlows(this, deployment.name, lambdaOf);
+    const flows = makeFlows(this, deployment.name, (name) => taskFunctionOf(functions[name].lambda));
     addScheduleAndRules(this, flows, lambdaOf);
     const http = new OctaviaHttpApi(this, {
       apiName: deployment.name,

@@ -6,7 +6,7 @@ import type { IConstruct } from 'constructs';
 const acknowledge = (scope: IConstruct, rule: string, reason: string) =>
   Validations.of(scope).acknowledge({ id: `AwsSolutions::AwsSolutions-${rule}`, reason });
 
-export const acknowledgeRule = (scope: IConstruct, rule: 'S1' | 'SMG4' | 'VPC7', reason: string): void =>
+export const acknowledgeRule = (scope: IConstruct, rule: 'S1' | 'SMG4' | 'SQS3' | 'VPC7', reason: string): void =>
   acknowledge(scope, rule, reason);
 
 export const acknowledgeAnyResource = (scope: IConstruct, reason: string): void =>

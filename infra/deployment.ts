@@ -27,11 +27,12 @@ export function octaviaApp(props: AppProps = {}): Stacks {
   const stateful = new Stateful(app, `${deployment.name}-stateful`, {});
   const network = new Network(app, `${deployment.name}-network`, { given: deployment.vpc });
   const controlPlane = new ControlPlane(app, `${deployment.name}-control-plane`, { deployment, stateful, network });
-  const { queues, httpApiId, healthScan, flowEnded } = controlPlane;
+  const { queues, undelivered, httpApiId, healthScan, flowEnded } = controlPlane;
   const observability = new Observability(app, `${deployment.name}-observability`, {
     deployment: deployment.name,
     table: stateful.table,
     queues,
+    undelivered,
     httpApiId,
     healthScan,
     flowEnded,

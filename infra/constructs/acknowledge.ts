@@ -6,7 +6,7 @@ import type { IConstruct } from 'constructs';
 const acknowledge = (scope: IConstruct, rule: string, reason: string) =>
   Validations.of(scope).acknowledge({ id: `AwsSolutions::AwsSolutions-${rule}`, reason });
 
-export const acknowledgeRule = (scope: IConstruct, rule: 'S1' | 'SMG4' | 'VPC7', reason: string): void =>
+export const acknowledgeRule = (scope: IConstruct, rule: 'S1' | 'SMG4' | 'SQS3' | 'VPC7', reason: string): void =>
   acknowledge(scope, rule, reason);
 
 export const acknowledgeAnyResource = (scope: IConstruct, reason: string): void =>
@@ -26,6 +26,13 @@ export const acknowledgeExecutions = (scope: IConstruct, pattern: string): void 
     `IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:${pattern}]`,
     'Names of executions are not known before they are started',
   );
+
+/** The rule names the function by its logical id. */
+export function acknowledgeVersions(scope: IConstruct, functionArn: string): void {
+  const resolved = Stack.of(scope).resolve(functionArn);
+  const named = typeof resolved === 'string' ? resolved : `<${resolved['Fn::GetAtt'].join('.')}>`;
+  acknowledge(scope, `IAM5[Resource::${named}:*]`, 'Executions that began before an upgrade invoke the version before');
+}
 
 /** The rule names a bucket of another stack by its export. */
 export function acknowledgeObjects(scope: IConstruct, bucket: IBucket, prefixes: readonly string[]): void {

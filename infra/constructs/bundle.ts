@@ -58,6 +58,7 @@ export function bundle(spec: FunctionSpec, outdir: string): Metafile {
     outExtension: { '.js': '.mjs' },
     bundle: true,
     external: [...unusedBy(spec), ...unreachedCredentials, '@smithy/core/event-streams'],
+    alias: { 'mnemonist/lru-cache': join(root, 'infra', 'constructs', 'lru-cache.ts') },
     splitting: true,
     chunkNames: '[name]-[hash]',
     platform: 'node',

@@ -1,7 +1,7 @@
 // A queue with another beside it for what could not be handled: messages end there after a few attempts, and nothing waits for them,
 // since the reconciler reads from the table what is to be done.
-import { Duration } from 'aws-cdk-lib';
-import { Queue, QueueEncryption, type QueueProps } from 'aws-cdk-lib/aws-sqs';
+import { ArnFormat, Duration, Stack } from 'aws-cdk-lib';
+import { Queue, QueueEncryption, type QueueProps, RedrivePermission } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 
 export interface DeadLetterQueueProps {
@@ -22,9 +22,26 @@ export class QueueWithDeadLetters extends Construct {
       enforceSSL: true,
       ...(isFifo ? { fifo: true } : {}),
     };
-    this.deadLetters = new Queue(this, 'DeadLetters', { ...kind, retentionPeriod: Duration.days(14) });
+    // Each names the other, which CloudFormation cannot make of two references: names that are known beforehand are no references.
+    const stack = Stack.of(this);
+    const queueName = (of: string) => `${stack.stackName}-${name}${of}${isFifo ? '.fifo' : ''}`;
+    const sourceArn = stack.formatArn({
+      service: 'sqs',
+      resource: queueName(''),
+      arnFormat: ArnFormat.NO_RESOURCE_NAME,
+    });
+    this.deadLetters = new Queue(this, 'DeadLetters', {
+      ...kind,
+      queueName: queueName('-dead-letters'),
+      retentionPeriod: Duration.days(14),
+      redriveAllowPolicy: {
+        redrivePermission: RedrivePermission.BY_QUEUE,
+        sourceQueues: [Queue.fromQueueArn(this, 'Source', sourceArn)],
+      },
+    });
     this.queue = new Queue(this, 'Queue', {
       ...kind,
+      queueName: queueName(''),
       visibilityTimeout,
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount },
     });

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { DefinitionBody, LogLevel, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
 import { acknowledgeAnyResource, acknowledgeExecutions } from './acknowledge.ts';
 import { root } from './bundle.ts';
+import { letInvoke, type TaskFunction } from './task-function.ts';
 
 /** Step Functions learns by this rule of its own that a flow it started and waits for has ended. */
 const syncRule = 'StepFunctionsGetEventsForStepFunctionsExecutionRule';
@@ -24,7 +24,7 @@ export interface FlowProps {
   flow: string;
   stateMachineName: string;
   /** By placeholder. */
-  functions: Record<string, IFunction>;
+  functions: Record<string, TaskFunction>;
   children: Record<string, Flow>;
 }
 
@@ -36,7 +36,7 @@ export class Flow extends Construct {
     super(scope, flow);
     this.stateMachineName = stateMachineName;
     const arns = [
-      ...Object.entries(functions).map(([name, { functionArn }]) => [name, functionArn]),
+      ...Object.entries(functions).map(([name, { versionArn }]) => [name, versionArn]),
       ...Object.entries(children).map(([name, child]) => [name, child.stateMachine.stateMachineArn]),
     ];
     this.stateMachine = new StateMachine(this, 'StateMachine', {
@@ -53,7 +53,7 @@ export class Flow extends Construct {
       },
     });
     acknowledgeAnyResource(this.stateMachine, 'Log delivery and traces know no narrower resource');
-    for (const { functionArn } of Object.values(functions)) this.#allow(['lambda:InvokeFunction'], functionArn);
+    for (const one of Object.values(functions)) letInvoke(this.stateMachine, one);
     for (const child of Object.values(children)) this.#allowToRun(child);
   }
 

@@ -1,11 +1,11 @@
 // All flows of state-machines/, those that others start first.
 import { globSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { type FunctionName, functions } from '../functions.ts';
 import { root } from './bundle.ts';
 import { definitionOf, Flow, placeholdersOf } from './flow.ts';
+import type { TaskFunction } from './task-function.ts';
 
 export const flowFiles = (): string[] =>
   globSync('*.asl.json', { cwd: join(root, 'state-machines') })
@@ -29,17 +29,17 @@ export const childFlowOf = (placeholder: string): string =>
 export function makeFlows(
   scope: Construct,
   deployment: string,
-  lambdaOf: (name: FunctionName) => IFunction,
+  functionOf: (name: FunctionName) => TaskFunction,
 ): Map<string, Flow> {
   const made = new Map<string, Flow>();
   const ensure = (flow: string): Flow => {
     const known = made.get(flow);
     if (known) return known;
-    const taskFunctions: Record<string, IFunction> = {};
+    const taskFunctions: Record<string, TaskFunction> = {};
     const children: Record<string, Flow> = {};
     for (const placeholder of placeholdersOf(definitionOf(flow))) {
       const name = taskFunctionOf(placeholder);
-      if (name) taskFunctions[placeholder] = lambdaOf(name);
+      if (name) taskFunctions[placeholder] = functionOf(name);
       else children[placeholder] = ensure(childFlowOf(placeholder));
     }
     const stateMachineName = `${deployment}-${flow}`;

@@ -11,6 +11,7 @@ import type { FunctionSpec } from '../functions.ts';
 import { keySchema, logPrefixes, type Stateful } from '../stacks/stateful.ts';
 import { acknowledgeAnyResource, acknowledgeObjects } from './acknowledge.ts';
 import { bundle, bundleHandler } from './bundle.ts';
+import { keptVersions } from './task-function.ts';
 
 const readActions = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 /** A transaction needs the permission of each of its parts, and no other. */
@@ -63,6 +64,7 @@ export class OctaviaFunction extends Construct {
       environment: environmentOf(settings),
       ...(spec.seals ? { environmentEncryption: stateful.key } : {}),
       logGroup: this.#logs,
+      currentVersionOptions: keptVersions,
       ...(spec.inVpc ? { vpc: network.vpc, securityGroups: [network.securityGroup] } : {}),
     });
     this.#grantTable(spec, stateful);

@@ -3,26 +3,36 @@ import { Duration } from 'aws-cdk-lib';
 import { type EventPattern, Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { FunctionName } from '../functions.ts';
 import type { Flow } from './flow.ts';
+import { tellFailures } from './undelivered.ts';
 
 /** No schedule is finer. The scan is told, as it takes longer pauses than it expects for times nobody watched: its chain of messages may break. */
 export const scanIntervalMs = 60_000;
+
+/** As many as EventBridge makes unless told, over a day. */
+const eventAttempts = 185;
 
 export function addScheduleAndRules(
   scope: Construct,
   flows: Map<string, Flow>,
   lambdaOf: (name: FunctionName) => IFunction,
+  undelivered: IQueue,
 ): void {
+  const called = (name: FunctionName, retryAttempts: number) => {
+    tellFailures(lambdaOf(name), undelivered, Math.min(retryAttempts, 2));
+    return [new LambdaFunction(lambdaOf(name), { retryAttempts, deadLetterQueue: undelivered })];
+  };
   const everyMinute = (name: FunctionName) =>
     new Rule(scope, `schedule-${name}`, {
       schedule: Schedule.rate(Duration.millis(scanIntervalMs)),
       // The next one is due before a second attempt would help.
-      targets: [new LambdaFunction(lambdaOf(name), { retryAttempts: 0 })],
+      targets: called(name, 0),
     });
   const onEvent = (name: FunctionName, eventPattern: EventPattern) =>
-    new Rule(scope, `rule-${name}`, { eventPattern, targets: [new LambdaFunction(lambdaOf(name))] });
+    new Rule(scope, `rule-${name}`, { eventPattern, targets: called(name, eventAttempts) });
 
   everyMinute('health-scan');
   everyMinute('housekeeping');

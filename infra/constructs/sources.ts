@@ -2,7 +2,8 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { FilterCriteria, FilterRule, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
-import { DynamoEventSource, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { DynamoEventSource, SqsDlq, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { FunctionName, QueueName } from '../functions.ts';
 import { acknowledgeAnyResource } from './acknowledge.ts';
 import type { QueueWithDeadLetters } from './dead-letter-queue.ts';
@@ -14,6 +15,7 @@ export function addEventSources(
   queues: Record<QueueName, QueueWithDeadLetters>,
   table: Table,
   lambdaOf: (name: FunctionName) => IFunction,
+  undelivered: IQueue,
 ): void {
   const reportBatchItemFailures = true;
   const fifo = { batchSize: 10, reportBatchItemFailures };
@@ -35,17 +37,18 @@ export function addEventSources(
   lambdaOf('worker-archives').addEventSource(
     new SqsEventSource(queues.archives.queue, { reportBatchItemFailures, batchSize: 10, maxConcurrency: 5 }),
   );
-  lambdaOf('worker-relay').addEventSource(outboxSource(table));
+  lambdaOf('worker-relay').addEventSource(outboxSource(table, undelivered));
   acknowledgeAnyResource(lambdaOf('worker-relay').role!, 'Streams are listed for the whole account or not at all');
 }
 
 /** Lambda reads the stream for nothing; only what lies in the outbox calls the function. */
-const outboxSource = (table: Table) =>
+const outboxSource = (table: Table, undelivered: IQueue) =>
   new DynamoEventSource(table, {
     startingPosition: StartingPosition.TRIM_HORIZON,
     batchSize: 100,
     retryAttempts: 10,
     bisectBatchOnError: true,
+    onFailure: new SqsDlq(undelivered),
     filters: [
       FilterCriteria.filter({
         eventName: FilterRule.isEqual('INSERT'),

@@ -3,6 +3,7 @@ import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
 import { acknowledgeExecutions, acknowledgeUsersSecrets } from '../constructs/acknowledge.ts';
@@ -13,6 +14,8 @@ import { OctaviaHttpApi } from '../constructs/http-api.ts';
 import { OctaviaFunction } from '../constructs/octavia-function.ts';
 import { addScheduleAndRules, scanIntervalMs } from '../constructs/schedules.ts';
 import { addEventSources } from '../constructs/sources.ts';
+import { taskFunctionOf } from '../constructs/task-function.ts';
+import { makeUndelivered } from '../constructs/undelivered.ts';
 import { type FunctionName, functionNames, type QueueName, specOf } from '../functions.ts';
 import type { Deployment } from '../settings.ts';
 import type { Network } from './network.ts';
@@ -27,6 +30,7 @@ export interface ControlPlaneProps extends StackProps {
 export class ControlPlane extends Stack {
   readonly #props: ControlPlaneProps;
   readonly queues: Record<QueueName, QueueWithDeadLetters>;
+  readonly undelivered: Queue;
   readonly healthScan: IFunction;
   readonly flowEnded: IFunction;
   readonly httpApiId: string;
@@ -43,9 +47,10 @@ export class ControlPlane extends Stack {
       OctaviaFunction
     >;
     const lambdaOf = (name: FunctionName) => functions[name].lambda;
-    addEventSources(this.queues, stateful.table, lambdaOf);
-    const flows = makeFlows(this, deployment.name, lambdaOf);
-    addScheduleAndRules(this, flows, lambdaOf);
+    this.undelivered = makeUndelivered(this);
+    addEventSources(this.queues, stateful.table, lambdaOf, this.undelivered);
+    const flows = makeFlows(this, deployment.name, (name) => taskFunctionOf(functions[name].lambda));
+    addScheduleAndRules(this, flows, lambdaOf, this.undelivered);
     const http = new OctaviaHttpApi(this, {
       apiName: deployment.name,
       api: lambdaOf('api'),

@@ -15,6 +15,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { QueueWithDeadLetters } from '../constructs/dead-letter-queue.ts';
 import type { QueueName } from '../functions.ts';
@@ -24,6 +25,7 @@ export interface ObservabilityProps extends StackProps {
   deployment: string;
   table: ITable;
   queues: Record<QueueName, QueueWithDeadLetters>;
+  undelivered: IQueue;
   httpApiId: string;
   healthScan: IFunction;
   flowEnded: IFunction;
@@ -134,13 +136,20 @@ export class Observability extends Stack {
   }
 
   #deadLetters(): Watched[] {
-    return Object.entries(this.#props.queues).map(([name, { deadLetters }]) => ({
-      name: `dead-letters-${name}`,
-      article: 'Messages in a dead-letter queue',
-      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ period: fiveMinutes, statistic: Stats.MAXIMUM }),
+    const { queues, undelivered } = this.#props;
+    const watch = (name: string, article: string, queue: IQueue): Watched => ({
+      name,
+      article,
+      metric: queue.metricApproximateNumberOfMessagesVisible({ period: fiveMinutes, statistic: Stats.MAXIMUM }),
       above: 0,
       periods: 1,
-    }));
+    });
+    return [
+      ...Object.entries(queues).map(([name, { deadLetters }]) =>
+        watch(`dead-letters-${name}`, 'Messages in a dead-letter queue', deadLetters),
+      ),
+      watch('undelivered', 'Events or schedules were not handled', undelivered),
+    ];
   }
 
   /** What functions measure; Powertools calls the deployment a service. */

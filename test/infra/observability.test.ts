@@ -32,7 +32,7 @@ describe('alarms', () => {
     const queues = resourcesOf(stacks.controlPlane, 'AWS::SQS::Queue');
     const deadLetters = Object.keys(queues).filter((id) => queues[id]!.Properties['RedrivePolicy'] === undefined);
     const watched = JSON.stringify(alarms());
-    expect(deadLetters).toHaveLength(5);
+    expect(deadLetters).toHaveLength(6);
     expect(deadLetters.filter((id) => !watched.includes(`ExportsOutputFnGetAtt${id}`))).toEqual([]);
   });
 

@@ -116,7 +116,8 @@ describe('queues', () => {
     const taken = Object.keys(queues()).filter((id) => deadLettersOf(id) !== undefined);
     expect(taken).toHaveLength(5);
     const ends = taken.map((id) => targetOf(deadLettersOf(id)));
-    expect([...taken, ...ends].sort()).toEqual(Object.keys(queues()).sort());
+    const others = Object.keys(queues()).filter((id) => !id.startsWith('Undelivered'));
+    expect([...taken, ...ends].sort()).toEqual(others.sort());
     for (const id of taken) {
       const end = queues()[targetOf(deadLettersOf(id))]!;
       expect(end.Properties['FifoQueue']).toBe(queues()[id]!.Properties['FifoQueue']);

@@ -1,38 +1,17 @@
 // An emulator of AWS in a process of its own (MiniStack, from PyPI): CloudFormation, and what our stacks are made of. It runs the
 // functions' bundles with Node and the flows from their definitions. A machine that cannot fetch it goes without, and says why.
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { freePort } from '../agent-process.ts';
 import { eventually } from '../eventually.ts';
+import { pythonPackages } from '../python-packages.ts';
 
-const run = promisify(execFile);
-const requirements = join(import.meta.dirname, 'requirements.txt');
-const pin = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
-const cache = new URL('../../../node_modules/.cache/', import.meta.url).pathname;
-const home = join(cache, `emulated-aws-${pin}`);
-const installTimeoutMs = 120_000;
+const { home, whyMissing } = pythonPackages(join(import.meta.dirname, 'requirements.txt'));
 
 /** undefined once it is installed, else why it cannot be. */
-export async function whyNoEmulator(): Promise<string | undefined> {
-  if (existsSync(home)) return undefined;
-  mkdirSync(cache, { recursive: true });
-  const target = mkdtempSync(join(cache, 'installing-'));
-  try {
-    const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--require-hashes', '--target', target];
-    await run('python3', ['-m', 'pip', 'install', ...options, '-r', requirements], { timeout: installTimeoutMs });
-    // Whoever else installed it meanwhile has the same.
-    if (!existsSync(home)) renameSync(target, home);
-    return undefined;
-  } catch (error) {
-    return `pip cannot install it: ${(error as Error).message.trim().split('\n').at(-1)}`;
-  } finally {
-    rmSync(target, { recursive: true, force: true });
-  }
-}
+export const whyNoEmulator = whyMissing;
 
 export interface Emulator {
   url: string;

@@ -87,6 +87,17 @@ export interface PlugVip {
   epoch: number;
 }
 
+/**
+ * 202 of `POST /1.0/leave/vip/{ip}`, with the same body: this amphora has the VIP no more since that epoch. It listens no longer, and its
+ * connections go on. 409 when a higher epoch was seen. Again: the same, and how far it is.
+ */
+export interface VipLeft {
+  /** Of HAProxy, that have connections to end. */
+  processes: number;
+  /** Milliseconds since it left. */
+  since_ms: number;
+}
+
 /** `GET /1.0/info` */
 export interface AgentInfo {
   hostname: string;
@@ -159,12 +170,27 @@ export interface Heartbeat {
   listeners: Record<string, { status: 'OPEN' | 'FULL'; stats: ListenerStatistics }>;
   /** Keys are backend names: `<pool id>:<listener id>`. */
   pools: Record<string, { status: 'UP' | 'DOWN'; members: Record<string, string> }>;
+  /** The pools are too many for one message: the others are in so many `HeartbeatPart`s. The digest is of all that is said of statuses. */
+  more?: { parts: number; digest: string };
   /** Pages of the statistics of members that have news, by number; left out when there are none. */
   member_pages?: Record<string, MemberPage>;
   /** The other amphora of the pair does not answer this one since (milliseconds since the epoch, the agent's clock). */
   peer?: { amphora_id: string; silent_since: number };
   /** Archives that wait for a right, some of the oldest; and lines lost since the last that told. Absent when there is nothing. */
   logs?: { archives: LogArchive[]; dropped: number };
+}
+
+/** Pools of a heartbeat that did not fit into it, in a message of its own. A pool may be in several, each with some of its members. */
+export interface HeartbeatPart {
+  id: string;
+  /** The heartbeat's, by which it is known whose part this is. */
+  seq: number;
+  sent_at: number;
+  /** From 1, of `parts`; the heartbeat itself is before them. */
+  part: number;
+  parts: number;
+  digest: string;
+  pools: Heartbeat['pools'];
 }
 
 /** What travels: the JSON text and HMAC-SHA256(heartbeat_key, text) in lowercase hex. */
@@ -188,6 +214,8 @@ export interface AgentSettings {
   /** Address and port of the REST API. */
   bind_address: string;
   bind_port: number;
+  /** What heartbeats and questions to the other amphora come from, where amphorae share a host; else the host's choice. */
+  source_address?: string;
   /** Directory of everything the agent writes. */
   directory: string;
   server_certificate_file: string;
@@ -207,6 +235,8 @@ export interface AgentSettings {
   keepalived_path?: string;
   ipvsadm_path?: string;
   proc_directory?: string;
+  /** Where the addresses of VIPs are to be put; undefined where every process may listen on them anyway. */
+  vip_interface?: string;
   /** Old processes end after a reload at the latest after this. */
   hard_stop_after_ms: number;
   /** Ceiling of connections of the process, where file descriptors are short; null: as the configuration says. */

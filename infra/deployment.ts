@@ -1,9 +1,11 @@
-// One deployment on AWS, as CDK stacks: what lasts, the network, and the control plane.
+// One deployment on AWS, as CDK stacks: what lasts, the network, the control plane and, if wanted, what makes AMIs of amphorae.
 import { App, type AppProps, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { deploymentOf } from './settings.ts';
 import { ControlPlane } from './stacks/control-plane.ts';
+import { Image } from './stacks/image.ts';
 import { Network } from './stacks/network.ts';
+import { Observability } from './stacks/observability.ts';
 import { Stateful } from './stacks/stateful.ts';
 
 export interface Stacks {
@@ -11,6 +13,9 @@ export interface Stacks {
   stateful: Stateful;
   network: Network;
   controlPlane: ControlPlane;
+  observability: Observability;
+  /** Undefined where AMIs are made elsewhere. */
+  image: Image | undefined;
 }
 
 export function octaviaApp(props: AppProps = {}): Stacks {
@@ -22,5 +27,17 @@ export function octaviaApp(props: AppProps = {}): Stacks {
   const stateful = new Stateful(app, `${deployment.name}-stateful`, {});
   const network = new Network(app, `${deployment.name}-network`, { given: deployment.vpc });
   const controlPlane = new ControlPlane(app, `${deployment.name}-control-plane`, { deployment, stateful, network });
-  return { app, stateful, network, controlPlane };
+  const { queues, httpApiId, healthScan, flowEnded } = controlPlane;
+  const observability = new Observability(app, `${deployment.name}-observability`, {
+    deployment: deployment.name,
+    table: stateful.table,
+    queues,
+    httpApiId,
+    healthScan,
+    flowEnded,
+    alarmTopicArn: deployment.alarmTopicArn,
+  });
+  const { name, image: choice } = deployment;
+  const image = choice && new Image(app, `${name}-image`, { name, choice });
+  return { app, stateful, network, controlPlane, observability, image };
 }

@@ -1,4 +1,4 @@
-// What whoever deploys may choose: context `octavia:name`, `octavia:vpc` and any setting of the control plane as `octavia:<setting>`.
+// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image`, `octavia:alarm_topic_arn` and any setting of the control plane as `octavia:<setting>`.
 import type { Node } from 'constructs';
 import { parseSetting, type SettingName, settings } from '../lambdas/runtime/config.ts';
 
@@ -11,10 +11,25 @@ export interface GivenVpc {
   subnet_ids: string[];
 }
 
+/** How AMIs of amphorae are made; nothing of it is there, and nothing costs, unless it is asked for. */
+export interface ImageChoice {
+  architectures: ('arm64' | 'amd64')[];
+  /** Debian's own, by their public parameter, unless told: AMI ids, or names of parameters after `ssm:`. */
+  parent_images: Partial<Record<'arm64' | 'amd64', string>>;
+  /** A subnet with a way out to Debian's mirror, npm's registry and Systems Manager; the default VPC without one. */
+  subnet_id: string | undefined;
+  security_group_ids: string[];
+  /** When a new one is made by itself, such as `cron(0 4 1 * ? *)`; undefined: when somebody asks. */
+  schedule: string | undefined;
+}
+
 export interface Deployment {
   /** Starts the names of everything that has a fixed one, so that an account holds more than one deployment. */
   name: string;
   vpc: GivenVpc | undefined;
+  /** Hears of every alarm, and when it is over. */
+  alarmTopicArn: string | undefined;
+  image: ImageChoice | undefined;
   /** Settings that differ from their defaults, as text. */
   settings: Partial<Record<SettingName, string>>;
 }
@@ -52,6 +67,20 @@ function vpcOf(given: unknown): GivenVpc | undefined {
   return { id, cidr, availability_zones, subnet_ids };
 }
 
+const knownArchitectures = ['arm64', 'amd64'] as const;
+
+function imageOf(given: unknown): ImageChoice | undefined {
+  if (given === undefined) return undefined;
+  const image = (typeof given === 'string' ? JSON.parse(given) : given) as Partial<ImageChoice>;
+  const { architectures = ['arm64'], parent_images = {}, subnet_id, security_group_ids = [], schedule } = image;
+  const areKnown = architectures.length > 0 && architectures.every((one) => knownArchitectures.includes(one));
+  if (!areKnown) throw invalid('image', 'architectures are arm64 and amd64');
+  if ((subnet_id === undefined) !== (security_group_ids.length === 0))
+    throw invalid('image', 'needs subnet_id and security_group_ids together');
+  if (schedule !== undefined && !/^cron\(.+\)$/.test(schedule)) throw invalid('image', 'schedule is cron(...)');
+  return { architectures, parent_images, subnet_id, security_group_ids, schedule };
+}
+
 function settingOf(key: string, value: unknown): [SettingName, string] {
   if (!Object.hasOwn(settings, key)) throw invalid(key, 'there is no such setting');
   const name = key as SettingName;
@@ -60,16 +89,22 @@ function settingOf(key: string, value: unknown): [SettingName, string] {
   return [name, String(value)];
 }
 
+function topicOf(given: unknown): string | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && /^arn:[^:]+:sns:[^:]+:\d{12}:.+$/.test(given)) return given;
+  throw invalid('alarm_topic_arn', `"${given}" is not the ARN of an SNS topic`);
+}
+
 /** @throws Error that names the context key and what is wrong with it */
 export function deploymentOf(node: Node): Deployment {
   const given = Object.entries(node.getAllContext()).filter(([key]) => key.startsWith(prefix));
   const keyed: Record<string, unknown> = Object.fromEntries(
     given.map(([key, value]) => [key.slice(prefix.length), value]),
   );
-  const { name = 'octavia', vpc, ...others } = keyed;
+  const { name = 'octavia', vpc, image, alarm_topic_arn: topic, ...others } = keyed;
   // With the name of a flow and `-` between it makes a name of 80 characters at most.
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(name))
     throw invalid('name', `"${name}" is not a-z, 0-9 and - of 31 at most`);
-  const chosen = Object.entries(others).map(([key, value]) => settingOf(key, value));
-  return { name, vpc: vpcOf(vpc), settings: Object.fromEntries(chosen) };
+  const chosen = Object.fromEntries(Object.entries(others).map(([key, value]) => settingOf(key, value)));
+  return { name, vpc: vpcOf(vpc), image: imageOf(image), alarmTopicArn: topicOf(topic), settings: chosen };
 }

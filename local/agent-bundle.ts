@@ -1,8 +1,9 @@
 // The agent as amphorae run it: one file. Made again only when its source or the dependencies have changed.
 import { createHash } from 'node:crypto';
-import { accessSync, chmodSync, constants, globSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { accessSync, constants, globSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bundleProgram } from '../amphora/image/bundle.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -43,25 +44,6 @@ export async function bundledAgent(state: string): Promise<string> {
   if (isThere(shared, constants.R_OK)) return shared;
   const file = join(writableDirectory(state), name);
   if (isThere(file, constants.R_OK)) return file;
-  const { build, stop } = await import('esbuild');
-  const half = `${file}.${process.pid}`;
-  await build({
-    entryPoints: [join(root, 'amphora/agent/main.ts')],
-    outfile: half,
-    bundle: true,
-    platform: 'node',
-    target: 'node24',
-    format: 'esm',
-    minify: true,
-    mainFields: ['module', 'main'],
-    // CommonJS parts of the SDK ask for require; a long name cannot meet a minified one.
-    banner: {
-      js: "import{createRequire as octaviaAgentRequire}from'node:module';const require=octaviaAgentRequire(import.meta.url);",
-    },
-  });
-  // What is written here is nobody's secret, whatever the umask.
-  chmodSync(half, 0o644);
-  renameSync(half, file);
-  await stop();
+  await bundleProgram(join(root, 'amphora/agent/main.ts'), file);
   return file;
 }

@@ -21,6 +21,7 @@ import { lifetimesOf } from '../lambdas/runtime/certificate-lifetimes.ts';
 import { systemClock } from '../lambdas/runtime/clock.ts';
 import { newId } from '../lambdas/runtime/ids.ts';
 import type { Logger } from '../lambdas/runtime/logger.ts';
+import { silentMetrics } from '../lambdas/runtime/metrics.ts';
 import type { Services } from '../lambdas/runtime/services.ts';
 import { amphoraHandler } from '../lambdas/tasks/amphora.ts';
 import { computeHandler } from '../lambdas/tasks/compute.ts';
@@ -174,6 +175,7 @@ export async function localServices(
   const services: LocalServices = {
     config: options.config,
     logger,
+    metrics: silentMetrics,
     clock,
     newId,
     table,

@@ -12,7 +12,7 @@ import { tellOfUnlogged } from './logs/after-reload.ts';
 import { isSameManifest, readManifest } from './manifest.ts';
 import type { MemberChanger } from './member-changes.ts';
 import { serversStateFor } from './servers-state.ts';
-import { settle, settleSessions } from './sessions.ts';
+import { nothingRemembered, type Remembered, rememberSessions, restoreSessions } from './sessions.ts';
 import { hasPeers } from './standby.ts';
 import { ConfigurationRefused, checkNewBinds } from './validation.ts';
 
@@ -46,23 +46,33 @@ export async function bringIntoForce(
   return reloadWith(target, candidate, current, next);
 }
 
-/** Nobody serves meanwhile, so that this is short; the other amphora of the pair tells its sessions in less. */
-const learnTimeoutMs = 1_000;
-
 /** The VIP has come: HAProxy listens from here on, and what it learned while it stood by goes on with it. */
 export async function beginToServe(target: Target, configuration: Configuration): Promise<void> {
   const { store, haproxy } = target;
   const members = outline(configuration.text);
   store.stage(configuration);
+  const remembered = await remember(target, configuration);
   try {
-    const { worker } = await haproxy.runtime.showProcesses();
-    if (worker !== null) await settle(haproxy.runtime, worker, learnTimeoutMs);
-    await reloadWith(target, configuration, members, members);
+    await reloadWith(target, configuration, members, members, remembered);
   } catch (error) {
     // It would go on without a listener, as if all were well.
     await haproxy.stop();
     log('HAProxy is started anew to serve', { reason: textOf(error) });
     await haproxy.start();
+    await restoreSessions(haproxy.runtime, { ...remembered, isTaught: false });
+  }
+}
+
+/** The VIP has gone: nobody is listened to from here on, and the worker before ends its connections. */
+export async function ceaseToServe(target: Target, configuration: Configuration): Promise<void> {
+  const members = outline(configuration.text);
+  target.store.stage(configuration);
+  try {
+    await reloadWith(target, configuration, members, members, nothingRemembered);
+  } catch (error) {
+    // Rather cut short than served by two.
+    await target.haproxy.stop();
+    log('HAProxy is ended, since it does not leave', { reason: textOf(error) });
   }
 }
 
@@ -115,11 +125,18 @@ async function startWith(target: Target, candidate: Configuration): Promise<'sta
   return 'start';
 }
 
-async function reloadWith(target: Target, candidate: Configuration, from: Outline, to: Outline): Promise<'reload'> {
+async function reloadWith(
+  target: Target,
+  candidate: Configuration,
+  from: Outline,
+  to: Outline,
+  known?: Remembered,
+): Promise<'reload'> {
   const { store, haproxy } = target;
   const stateFile = `${candidate.load_balancer_id}/servers-state`;
   const master = haproxy.pid;
-  await saveState(target, stateFile, from, to, hasPeers(candidate.text));
+  const remembered = known ?? (await remember(target, candidate));
+  await saveState(target, stateFile, from, to);
   store.install(candidate);
   try {
     await haproxy.reload();
@@ -132,6 +149,7 @@ async function reloadWith(target: Target, candidate: Configuration, from: Outlin
   } finally {
     rmSync(stateFile, { force: true });
   }
+  await restoreSessions(haproxy.runtime, remembered);
   target.members.forgetDepartures();
   store.commit(candidate);
   void tellOfUnlogged(haproxy.runtime, from);
@@ -139,16 +157,21 @@ async function reloadWith(target: Target, candidate: Configuration, from: Outlin
 }
 
 /** Without it members are taken for up until their health monitor finds out: a reload is better than none. */
-async function saveState(target: Target, file: string, from: Outline, to: Outline, isShared: boolean): Promise<void> {
+async function saveState(target: Target, file: string, from: Outline, to: Outline): Promise<void> {
   try {
     const { runtime } = target.haproxy;
     const { worker } = await runtime.showProcesses();
-    if (isShared) await settleSessions(runtime, worker ?? 0);
     const state = await runtime.ask(worker ?? 0, 'show servers state');
     writeFileSync(file, serversStateFor(state, from, to), { mode: 0o600 });
   } catch (error) {
-    log('the state of members and sessions is not handed over', { reason: textOf(error) });
+    log('the state of members is not handed over', { reason: textOf(error) });
   }
+}
+
+async function remember({ haproxy }: Target, { text }: Configuration): Promise<Remembered> {
+  if (!hasPeers(text)) return nothingRemembered;
+  const { worker } = await haproxy.runtime.showProcesses().catch(() => ({ worker: null }));
+  return worker === null ? nothingRemembered : rememberSessions(haproxy.runtime, worker);
 }
 
 function refusal(error: unknown): ConfigurationRefused {

@@ -19,7 +19,12 @@ export interface Configuration {
 export interface Vip {
   load_balancer_id: string;
   ip_address: string;
+  /** Of the last that was heard of it. */
   epoch: number;
+  /** It went to another amphora, and this one ends what it has begun. */
+  has_left?: boolean;
+  /** Milliseconds since the epoch. */
+  left_at?: number;
 }
 
 const vipFile = 'vip.json';
@@ -57,7 +62,12 @@ export class ConfigurationStore {
 
   /** True when traffic is this amphora's: the VIP of the configuration's load balancer is here. */
   holdsVip(loadBalancerId: string): boolean {
-    return this.vip?.load_balancer_id === loadBalancerId;
+    return this.vip?.load_balancer_id === loadBalancerId && this.vip.has_left !== true;
+  }
+
+  /** True when it was, and this amphora still ends what it has begun. */
+  hasLeft(loadBalancerId: string): boolean {
+    return this.vip?.load_balancer_id === loadBalancerId && this.vip.has_left === true;
   }
 
   /** Writes text and files beside those in force, for `haproxy -c`. */
@@ -119,8 +129,10 @@ export class ConfigurationStore {
   }
 
   forget(loadBalancerId: string): void {
-    if (this.holdsVip(loadBalancerId)) rmSync(vipFile, { force: true });
-    if (this.holdsVip(loadBalancerId)) this.vip = null;
+    if (this.vip?.load_balancer_id === loadBalancerId) {
+      rmSync(vipFile, { force: true });
+      this.vip = null;
+    }
     rmSync(loadBalancerId, { recursive: true, force: true });
     if (this.current?.load_balancer_id === loadBalancerId) this.current = null;
   }

@@ -118,7 +118,8 @@ export class HaproxyProcess {
       // While the master executes itself anew nobody answers on its socket.
       const now = await this.runtime.showProcesses().catch(() => null);
       if (now && (now.reloads > before.reloads || said.includes('Success='))) {
-        if (now.failedReloads === 0 && now.worker !== before.worker && (await this.#answers(now))) return;
+        const isAnother = now.failedReloads === 0 && now.worker !== before.worker && (await this.#answers(now));
+        if (isAnother && (await this.#isLeft(now, before.worker))) return;
         if (now.failedReloads > 0 || said.includes('Success=0')) break;
       }
       if (this.#pid === null || !isAlive(this.#pid)) break;
@@ -194,6 +195,13 @@ export class HaproxyProcess {
     if (processes.worker === null) return false;
     const version = await this.runtime.ask(processes.worker, 'show version').catch(() => '');
     return /^\d/.test(version);
+  }
+
+  /** Until it was told to stop, the worker before takes connections too, and serves them as before. */
+  async #isLeft({ oldWorkers }: Processes, worker: number | null): Promise<boolean> {
+    if (worker === null || !oldWorkers.includes(worker)) return true;
+    const info = await this.runtime.ask(worker, 'show info').catch(() => '');
+    return !/^Stopping: 0$/m.test(info);
   }
 
   #ended(pid: number, how: string): void {

@@ -1,6 +1,6 @@
 // The load balancer on this amphora: what the REST API's verbs do, one after the other. Stands for the part of Octavia's
 // agent that keeps haproxy-<id>.service.
-import type { AgentSettings, ConfigurationApplied } from '../agent-api.ts';
+import type { AgentSettings, ConfigurationApplied, VipLeft } from '../agent-api.ts';
 import { beginToServe, bringIntoForce, type Target } from './apply.ts';
 import { CertificateChanger } from './certificate-changes.ts';
 import { CertificateFiles, stagingDirectory } from './certificate-files.ts';
@@ -8,6 +8,7 @@ import { outline } from './config-diff.ts';
 import { type Configuration, ConfigurationStore, filesOf, type Vip } from './configuration.ts';
 import { HaproxyProcess } from './haproxy-process.ts';
 import type { Identity } from './identity.ts';
+import { leaveVip, refuseOlder } from './leaving.ts';
 import { log, textOf } from './log.ts';
 import { VirtualServers } from './lvs/virtual-servers.ts';
 import { readManifest } from './manifest.ts';
@@ -15,9 +16,11 @@ import { MemberChanger } from './member-changes.ts';
 import { renewPeerCertificate, writePeerCertificate } from './peer-certificate.ts';
 import { PingTrial, writePingCheck } from './ping-check.ts';
 import { FilesMissing, Outdated, UnknownLoadBalancer } from './refused-verbs.ts';
+import { learnSessions, tellSessions } from './sessions.ts';
 import { hasPeers, hasRemotePeer } from './standby.ts';
 import type { TrafficMeter } from './traffic-meter.ts';
 import { ConfigurationRefused, checkConfiguration } from './validation.ts';
+import { VipAddresses } from './vip-addresses.ts';
 
 export class LoadBalancer {
   readonly store: ConfigurationStore;
@@ -28,6 +31,7 @@ export class LoadBalancer {
   readonly #traffic: TrafficMeter;
   readonly #onChange: () => void;
   readonly #pings = new PingTrial();
+  readonly #addresses: VipAddresses;
   #target: Target | null = null;
   /** Told to stop by the control plane, until told to start. */
   #isStopped = false;
@@ -37,6 +41,7 @@ export class LoadBalancer {
   /** `onChange` is called whenever HAProxy may show something new. */
   constructor(settings: AgentSettings, identity: Identity, traffic: TrafficMeter, onChange: () => void) {
     this.#settings = settings;
+    this.#addresses = new VipAddresses(settings);
     this.#identity = identity;
     this.#traffic = traffic;
     this.#onChange = onChange;
@@ -68,6 +73,7 @@ export class LoadBalancer {
         await checkConfiguration(this.#settings.haproxy_path, staging, '../haproxy.cfg.new');
         await this.#pings.check(candidate.text);
         const method = await this.#apply(candidate);
+        await this.#addresses.follow(store);
         return { generation: candidate.generation, digest: candidate.digest, method };
       } catch (error) {
         store.unstage(candidate);
@@ -81,13 +87,20 @@ export class LoadBalancer {
     return this.#inTurn(async () => {
       this.#refuseOther(vip.load_balancer_id);
       const { store } = this;
+      refuseOlder(store, vip);
       const known = store.holdsVip(vip.load_balancer_id) ? store.vip : null;
-      if (known && vip.epoch < known.epoch) throw new Outdated('stale');
       // The VIP is here whether HAProxy can start or not; what keeps it from starting, the next push is told line by line.
       const serving = known === null ? this.#takeOver(vip) : this.#serveWith(vip);
       await serving.catch((error) => log('HAProxy does not start', { error: textOf(error) }));
+      await this.#addresses.follow(store);
       if (this.#isToRun()) await this.virtualServers.goBack(vip.load_balancer_id, store.current!.text);
     });
+  }
+
+  /** @throws Outdated when this amphora knows of a higher epoch */
+  async leave(vip: Vip): Promise<VipLeft> {
+    this.#refuseOther(vip.load_balancer_id);
+    return this.#inTurn(() => leaveVip(this.store, this.#target, this.virtualServers, vip));
   }
 
   /** The files of a load balancer that is here, or of one that is to come. @throws Outdated */
@@ -135,6 +148,7 @@ export class LoadBalancer {
         await this.#target?.haproxy.stop();
       }
       this.store.forget(loadBalancerId);
+      await this.#addresses.follow(this.store);
       if (this.store.current === null) this.#target = null;
       this.#isStopped = false;
     });
@@ -144,6 +158,7 @@ export class LoadBalancer {
   recover(): Promise<void> {
     this.#recovery = this.#inTurn(async () => {
       const { current } = this.store;
+      await this.#addresses.follow(this.store);
       if (current === null || !this.#isToRun()) return;
       const isServing = this.store.holdsVip(current.load_balancer_id);
       // What does not start says so only after seconds, for which the other one is not to wait.
@@ -196,14 +211,20 @@ export class LoadBalancer {
 
   async #apply(candidate: Configuration): Promise<ConfigurationApplied['method']> {
     const { store } = this;
-    const isServing = store.holdsVip(candidate.load_balancer_id);
-    if ((isServing || hasRemotePeer(candidate.text)) && !this.#isStopped) {
-      if (isServing) return this.#bringIntoForce(candidate);
+    const isShared = hasRemotePeer(candidate.text);
+    const { haproxy } = this.#targetFor(candidate.load_balancer_id);
+    if (store.holdsVip(candidate.load_balancer_id) && !this.#isStopped) {
+      const method = await this.#bringIntoForce(candidate);
+      if (isShared && method === 'reload') await tellSessions(haproxy.runtime);
+      return method;
+    }
+    if ((isShared || store.hasLeft(candidate.load_balancer_id)) && !this.#isStopped) {
       await bringIntoForce(this.#targetFor(candidate.load_balancer_id), candidate);
+      if (isShared) await learnSessions(haproxy.runtime);
       return 'kept';
     }
     // Nobody is left whom it could share its sessions with.
-    await this.#target?.haproxy.stop();
+    await haproxy.stop();
     store.install(candidate);
     store.commit(candidate);
     return 'kept';
@@ -242,7 +263,8 @@ export class LoadBalancer {
   #isToRun(): boolean {
     const { current } = this.store;
     if (current === null || this.#isStopped) return false;
-    return this.store.holdsVip(current.load_balancer_id) || hasRemotePeer(current.text);
+    const { load_balancer_id, text } = current;
+    return this.store.holdsVip(load_balancer_id) || this.store.hasLeft(load_balancer_id) || hasRemotePeer(text);
   }
 
   #targetFor(loadBalancerId: string): Target {

@@ -4,7 +4,7 @@ import type { MemberCounts, MemberPage } from '../agent-api.ts';
 
 /** A page is an item of the table, and written whole: 64 members are 4 KB of it. */
 export const membersPerPage = 64;
-/** A message holds 256 KB, and the statuses of thousands of members are in it too; the rest waits for the next one. */
+/** A message holds 1 MiB, and the statuses of thousands of members are in it too; the rest waits for the next one. */
 export const pagesBudgetBytes = 64 * 1024;
 
 /** Heartbeats after which a page is sent again without news, about an hour: what was handed over may still have been lost. */

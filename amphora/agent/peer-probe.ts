@@ -92,8 +92,10 @@ export class PeerProbe {
 
   #ask(peer: Peer): void {
     this.#isAsking = true;
+    const { source_address: localAddress } = this.#settings;
     const asking = request({
       host: peer.address,
+      ...(localAddress === undefined ? {} : { localAddress }),
       port: this.#settings.bind_port,
       path: peerPath,
       servername: peer.amphora_id,

@@ -2,6 +2,7 @@
 import { createHash, type X509Certificate } from 'node:crypto';
 import { type AgentSettings, type ArchiveRight, configurationHeaders, type PlugVip } from '../agent-api.ts';
 import { deleteCertificate, getCertificate, putCertificate } from './certificate-routes.ts';
+import type { Vip } from './configuration.ts';
 import { agentDetails, agentInfo, listListeners } from './details.ts';
 import type { Identity } from './identity.ts';
 import { putAuthorities, putHeartbeatKey, putServerCertificate } from './identity-routes.ts';
@@ -60,6 +61,7 @@ export const routes: [method: string, path: RegExp, handler: Handler][] = [
   ['PUT', /^\/1\.0\/heartbeat-key$/, putHeartbeatKey],
   ['PUT', /^\/1\.0\/logs\/([\w-]+)$/, shipLog],
   ['POST', /^\/1\.0\/plug\/vip\/([0-9a-fA-F:.]+)$/, plugVip],
+  ['POST', /^\/1\.0\/leave\/vip\/([0-9a-fA-F:.]+)$/, leaveVip],
 ];
 
 export const failure = (status: number, error: string): AgentResponse => ({
@@ -116,12 +118,25 @@ async function controlLoadBalancer({ loadBalancer }: Agent, { path }: AgentReque
   return { status: 202, body: { message: 'OK', details: `haproxy daemon for ${id}: ${action}` } };
 }
 
-async function plugVip({ loadBalancer }: Agent, { path, body }: AgentRequest): Promise<AgentResponse> {
+/** Undefined when it does not say which. */
+function vipOf({ path, body }: AgentRequest): Vip | undefined {
   const { load_balancer_id, epoch } = JSON.parse(body) as PlugVip;
-  if (!new RegExp(`^${uuid}$`).test(load_balancer_id) || !Number.isSafeInteger(epoch)) {
-    return failure(400, 'load_balancer_id and epoch are needed');
-  }
-  await loadBalancer.plug({ load_balancer_id, ip_address: path[0]!, epoch });
+  if (!new RegExp(`^${uuid}$`).test(load_balancer_id) || !Number.isSafeInteger(epoch)) return undefined;
+  return { load_balancer_id, ip_address: path[0]!, epoch };
+}
+
+const noVip = failure(400, 'load_balancer_id and epoch are needed');
+
+async function leaveVip({ loadBalancer }: Agent, request: AgentRequest): Promise<AgentResponse> {
+  const vip = vipOf(request);
+  return vip === undefined ? noVip : { status: 202, body: await loadBalancer.leave(vip) };
+}
+
+async function plugVip({ loadBalancer }: Agent, request: AgentRequest): Promise<AgentResponse> {
+  const { path } = request;
+  const vip = vipOf(request);
+  if (vip === undefined) return noVip;
+  await loadBalancer.plug(vip);
   return { status: 202, body: { message: 'OK', details: `VIP ${path[0]} plugged` } };
 }
 

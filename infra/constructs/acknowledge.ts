@@ -34,3 +34,11 @@ export function acknowledgeObjects(scope: IConstruct, bucket: IBucket, prefixes:
   for (const prefix of prefixes)
     acknowledge(scope, `IAM5[Resource::${exported}/${prefix}/*]`, 'Each archive of logs has a name of its own');
 }
+
+/** @param pattern of names and versions of components */
+export const acknowledgeImageParts = (scope: IConstruct, pattern: string): void =>
+  acknowledge(
+    scope,
+    `IAM5[Resource::arn:<AWS::Partition>:imagebuilder:<AWS::Region>:<AWS::AccountId>:component/${pattern}]`,
+    'Each version of the component has an ARN of its own, and the one before is in use until the pipeline has the next',
+  );

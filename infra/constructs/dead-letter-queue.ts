@@ -13,6 +13,7 @@ export interface DeadLetterQueueProps {
 
 export class QueueWithDeadLetters extends Construct {
   readonly queue: Queue;
+  readonly deadLetters: Queue;
 
   constructor(scope: Construct, { name, isFifo, visibilityTimeout, maxReceiveCount }: DeadLetterQueueProps) {
     super(scope, name);
@@ -21,11 +22,11 @@ export class QueueWithDeadLetters extends Construct {
       enforceSSL: true,
       ...(isFifo ? { fifo: true } : {}),
     };
-    const deadLetters = new Queue(this, 'DeadLetters', { ...kind, retentionPeriod: Duration.days(14) });
+    this.deadLetters = new Queue(this, 'DeadLetters', { ...kind, retentionPeriod: Duration.days(14) });
     this.queue = new Queue(this, 'Queue', {
       ...kind,
       visibilityTimeout,
-      deadLetterQueue: { queue: deadLetters, maxReceiveCount },
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount },
     });
   }
 }

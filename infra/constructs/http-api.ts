@@ -32,6 +32,7 @@ const accessLogFormat = {
 
 export class OctaviaHttpApi extends Construct {
   readonly endpoint: string;
+  readonly id: string;
 
   constructor(scope: Construct, { apiName, api, identity, network, keyManager, authorizer }: OctaviaHttpApiProps) {
     super(scope, 'HttpApi');
@@ -59,6 +60,7 @@ export class OctaviaHttpApi extends Construct {
     }
     this.#stage(http);
     this.endpoint = http.apiEndpoint;
+    this.id = http.apiId;
   }
 
   #stage(httpApi: HttpApi): void {

@@ -12,6 +12,7 @@ import {
   invocationS,
   keys,
   measured,
+  metrics,
   pollersPerQueue,
   pollS,
   queues,
@@ -111,6 +112,7 @@ export function costs(fleet: Fleet): Record<string, number> {
     machines: Math.ceil(amphorae / amphoraePerMachine) * machineCost(fleet),
     heartbeats: amphorae * (amphorae > 0 ? heartbeatCost(amphorae) : 0),
     'looks for silent amphorae': amphorae > 0 ? scanCost(amphorae) : 0,
+    metrics: amphorae > 0 ? metrics * prices.metricMonth : 0,
     'writes and reads of the API': daysPerMonth * (changes + reads + creations),
     'idle control plane': idle,
   };

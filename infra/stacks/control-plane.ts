@@ -2,6 +2,7 @@
 import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
 import { acknowledgeExecutions, acknowledgeUsersSecrets } from '../constructs/acknowledge.ts';
@@ -25,7 +26,10 @@ export interface ControlPlaneProps extends StackProps {
 
 export class ControlPlane extends Stack {
   readonly #props: ControlPlaneProps;
-  readonly #queues: Record<QueueName, QueueWithDeadLetters>;
+  readonly queues: Record<QueueName, QueueWithDeadLetters>;
+  readonly healthScan: IFunction;
+  readonly flowEnded: IFunction;
+  readonly httpApiId: string;
   readonly #bus: EventBus;
 
   constructor(scope: Construct, id: string, props: ControlPlaneProps) {
@@ -33,13 +37,13 @@ export class ControlPlane extends Stack {
     this.#props = props;
     const { deployment, stateful } = props;
     this.#bus = new EventBus(this, 'Bus', { eventBusName: deployment.name });
-    this.#queues = this.#makeQueues();
+    this.queues = this.#makeQueues();
     const functions = Object.fromEntries(functionNames.map((name) => [name, this.#makeFunction(name)])) as Record<
       FunctionName,
       OctaviaFunction
     >;
     const lambdaOf = (name: FunctionName) => functions[name].lambda;
-    addEventSources(this.#queues, stateful.table, lambdaOf);
+    addEventSources(this.queues, stateful.table, lambdaOf);
     const flows = makeFlows(this, deployment.name, lambdaOf);
     addScheduleAndRules(this, flows, lambdaOf);
     const http = new OctaviaHttpApi(this, {
@@ -51,6 +55,9 @@ export class ControlPlane extends Stack {
       authorizer: lambdaOf('authorizer'),
     });
     addFirstCredentials(this, functions['first-credentials'].lambda, stateful.adminSecret);
+    this.healthScan = lambdaOf('health-scan');
+    this.flowEnded = lambdaOf('flow-ended');
+    this.httpApiId = http.id;
     new CfnOutput(this, 'Endpoint', { value: http.endpoint, description: 'The load balancer API' });
     new CfnOutput(this, 'AuthUrl', { value: `${http.endpoint}/identity/v3`, description: 'OS_AUTH_URL of clients' });
   }
@@ -87,7 +94,7 @@ export class ControlPlane extends Stack {
       stateful,
       network,
     });
-    for (const queue of spec.sends ?? []) this.#queues[queue].queue.grantSendMessages(made.lambda);
+    for (const queue of spec.sends ?? []) this.queues[queue].queue.grantSendMessages(made.lambda);
     if (spec.publishes) this.#bus.grantPutEventsTo(made.lambda);
     if (spec.readsSecrets) this.#letReadUsersSecrets(made);
     for (const flow of spec.starts ?? []) {
@@ -129,7 +136,7 @@ export class ControlPlane extends Stack {
   #settingsOf(name: FunctionName): Partial<Record<SettingName, string>> {
     const { sends = [], publishes, starts, describesFlows, inVpc, table, putsObjects, readsAdminSecret } = specOf(name);
     const { deployment, stateful } = this.#props;
-    const urls = Object.fromEntries(sends.map((queue) => [`${queue}_queue_url`, this.#queues[queue].queue.queueUrl]));
+    const urls = Object.fromEntries(sends.map((queue) => [`${queue}_queue_url`, this.queues[queue].queue.queueUrl]));
     return {
       health_scan_interval_ms: String(scanIntervalMs),
       ...deployment.settings,

@@ -83,7 +83,7 @@ const busy = (id: string) => conflict(`Load Balancer ${id} is immutable and cann
 async function failover(request: ApiRequest): Promise<ApiResponse> {
   const amphora = await found(request);
   const isStrict = request.services.config.conflict_policy === 'strict';
-  const isAsked = await requestFailoverOf(request.services, amphora, (row) => {
+  const takes = (row: LoadBalancerRow) => {
     if (!row.amphora_ids.includes(amphora.id)) throw immutable(amphora.id);
     // What is half gone is only to be deleted again.
     if (row.provisioning_status === 'ERROR' && row.failed === 'delete') throw busy(row.id);
@@ -91,7 +91,8 @@ async function failover(request: ApiRequest): Promise<ApiResponse> {
     const isSettled = row.provisioning_status === 'ACTIVE' || (row.provisioning_status === 'ERROR' && !isStrict);
     if (!isSettled && (isStrict || !isUpdating)) throw busy(row.id);
     return true;
-  });
+  };
+  const isAsked = await requestFailoverOf(request.services, amphora, takes, { is_planned: true });
   // One that nobody owns yet is on its way to somebody.
   if (!isAsked && amphora.status !== 'READY') throw immutable(amphora.id);
   return { status: 202 };

@@ -66,3 +66,10 @@ export function refuseVipNetwork({ availability_zone_data: zone = {} }: Chosen, 
   if (allowsVipNetwork(zone, networkId)) return;
   throw invalid('Supplied VIP network_id is not allowed by the configuration of this deployment.');
 }
+
+/** Where addresses belong to a zone, its machines alone can have them. @throws ApiError 400 */
+export function refuseVipZone({ availability_zone_data: zone }: Chosen, vipZone: string | undefined): void {
+  const wished = zone?.compute_zone;
+  if (wished === undefined || vipZone === undefined || wished === vipZone) return;
+  throw invalid(`The VIP's subnet is in zone ${vipZone}, the availability zone asks for ${wished}.`);
+}

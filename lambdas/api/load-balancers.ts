@@ -21,7 +21,7 @@ import type { Config } from '../runtime/config.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { asBoolean, listed, withFields } from './http/lists.ts';
 import { quotaDefaults, submit } from './http/submit.ts';
-import { type Chosen, chosen, refuseVipNetwork } from './load-balancer-choices.ts';
+import { type Chosen, chosen, refuseVipNetwork, refuseVipZone } from './load-balancer-choices.ts';
 import { graphExpanded } from './load-balancer-expanded.ts';
 import { checkAddresses, graphChildren, graphOf, graphQuota } from './load-balancer-graph.ts';
 import { checkVipPolicies, refuseGroupsOnSriov } from './vip-policies.ts';
@@ -113,6 +113,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     subnet_id: attributes.vip_subnet_id,
     network_id: attributes.vip_network_id,
     additional_vips,
+    availability_zone: choices.availability_zone_data?.compute_zone ?? null,
   });
   const row: LoadBalancerRow = {
     ...draft,
@@ -123,6 +124,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
   };
   try {
     refuseVipNetwork(choices, vip.vip_network_id);
+    refuseVipZone(choices, vip.vip_zone);
     checkAddresses(graph, row, services.config);
     await createLoadBalancer(services, row, graphChildren(graph), graphQuota(graph), quotaDefaults(services.config));
   } catch (error) {
@@ -191,7 +193,10 @@ async function requestWhole(
     judge(row);
     // Where there is nothing to be replaced, all has to be built.
     const isBare = kind === 'failover' && row.amphora_ids.length === 0;
-    return { provisioning_status: to, operation: of(isBare ? 'create' : kind) };
+    const operation = of(isBare ? 'create' : kind);
+    // Whoever asks may know of amphorae that are lost: one that does not answer is not waited for.
+    const planned = operation.kind === 'failover' ? { is_planned: true } : {};
+    return { provisioning_status: to, operation: { ...operation, ...planned } };
   });
   if (change === undefined) throw notFound('Load Balancer', id);
   const { before, after } = change;

@@ -4,7 +4,7 @@ import type { LoadBalancerRow, PendingOperation } from '../domain/load-balancer.
 import { readAmphora, readAmphorae, setAmphora } from '../repositories/amphorae.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
 import type { Services } from '../runtime/services.ts';
-import { announceTransitions } from './announce.ts';
+import { announce, announceTransitions } from './announce.ts';
 import { removeAmphora } from './removal.ts';
 import { requestOperation } from './requests.ts';
 
@@ -17,6 +17,12 @@ export function takesFailover(row: LoadBalancerRow, amphoraId: string, now: numb
   return row.operation === null || row.operation.kind === 'update';
 }
 
+/** That it is done, and how long it took from when it was asked for. */
+export async function tellOfFailover(services: Services, row: LoadBalancerRow, asked: PendingOperation): Promise<void> {
+  await announce(services, row, 'failover_completed', 'loadbalancer', row.id);
+  await services.metrics.put({ FailoverSeconds: (services.clock.now() - asked.requested_at) / 1_000 });
+}
+
 /** An amphora nobody owns is not replaced but ended; the pool of spares is filled up by housekeeping. */
 async function isOwned(services: Services, row: AmphoraRow): Promise<boolean> {
   if (row.load_balancer_id !== null) return true;
@@ -24,14 +30,24 @@ async function isOwned(services: Services, row: AmphoraRow): Promise<boolean> {
   return false;
 }
 
+/** Noted before an amphora is replaced: should the failover fail, it shows on that amphora. */
+export function beginning(
+  { operation }: LoadBalancerRow,
+  { operation_id, amphora_id }: { operation_id: string; amphora_id: string },
+): Partial<LoadBalancerRow> {
+  if (operation?.id !== operation_id) return {};
+  return { operation: { ...operation, begun_ids: [...(operation.begun_ids ?? []), amphora_id] } };
+}
+
 /**
- * A failover of one amphora that could not be done shows on that amphora: it is in ERROR, as in Octavia, until it is replaced, given up by an
- * administrator, or heard again.
+ * A failover that could not be done shows on the amphorae it had begun to replace, and has not: they are in ERROR, as in Octavia, until they
+ * are replaced, given up by an administrator, or heard again. Those it had not come to stay as they are.
  */
 export async function markLost(services: Services, { operation, amphora_ids }: LoadBalancerRow): Promise<void> {
-  if (operation?.kind !== 'failover' || operation.amphora_id === undefined) return;
-  if (!amphora_ids.includes(operation.amphora_id)) return;
-  await setAmphora(services, operation.amphora_id, { status: 'ERROR' }, { equals: { status: 'ALLOCATED' } });
+  if (operation?.kind !== 'failover') return;
+  const begun = operation.amphora_id === undefined ? (operation.begun_ids ?? []) : [operation.amphora_id];
+  for (const id of begun.filter((one) => amphora_ids.includes(one)))
+    await setAmphora(services, id, { status: 'ERROR' }, { equals: { status: 'ALLOCATED' } });
 }
 
 /** It speaks: whatever could not be done, it is there. */
@@ -66,7 +82,7 @@ export async function requestFailoverOf(
   services: Services,
   amphora: AmphoraRow,
   takes: (row: LoadBalancerRow) => boolean,
-  besides: Pick<PendingOperation, 'image_id'> = {},
+  besides: Pick<PendingOperation, 'image_id' | 'is_planned'> = {},
 ): Promise<boolean> {
   if (!(await isOwned(services, amphora))) return false;
   const { clock, config, newId } = services;

@@ -68,7 +68,7 @@ export const sharedBy = (colocation: number | undefined) =>
 
 /** @param row undefined for a spare, which is for whoever asks for nothing else */
 export const machineWish = (row: LoadBalancerRow | undefined): MachineWish => ({
-  availability_zone: row?.availability_zone_data?.compute_zone ?? null,
+  availability_zone: row?.availability_zone_data?.compute_zone ?? row?.vip_zone ?? null,
   compute_flavor: row?.flavor_data?.compute_flavor ?? null,
   image_tag: row?.flavor_data?.amp_image_tag ?? null,
   ...sharedBy(row?.flavor_data?.colocation),

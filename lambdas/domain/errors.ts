@@ -35,7 +35,7 @@ export class DriverError extends Error {
 
 /** The world is not there yet: the flow or the queue tries again. Names are matched by Retry in the flows. */
 export class NotReady extends Error {
-  override readonly name: 'ComputeNotReady' | 'AmphoraNotReady' | 'LoadBalancerBusy';
+  override readonly name: 'ComputeNotReady' | 'AmphoraNotReady' | 'ConnectionsRemain' | 'LoadBalancerBusy';
   constructor(name: NotReady['name'], message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = name;

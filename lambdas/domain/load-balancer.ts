@@ -76,8 +76,12 @@ export interface PendingOperation {
   attempts: number;
   /** Only this amphora is replaced. */
   amphora_id?: string;
+  /** Of a failover of all: whose replacement was begun so far. */
+  begun_ids?: string[];
   /** Only spares of this image will do: the failover is there to bring it. */
   image_id?: string;
+  /** Nothing is lost yet: what is replaced is asked to leave before it is ended. */
+  is_planned?: boolean;
 }
 
 /** The flow that works on the load balancer now; others leave their hands off it. */
@@ -129,6 +133,8 @@ export interface LoadBalancerRow
   vip_subnet_id: string;
   vip_network_id: string;
   additional_vips: AdditionalVip[];
+  /** Zone of the VIP's subnet, where it has one: its amphorae have to be there. */
+  vip_zone?: string;
   provider: string;
   topology: 'SINGLE' | 'ACTIVE_STANDBY';
   /** What the profiles of its flavor and zone said when it was made; they may not change while they are in use. */
@@ -151,6 +157,10 @@ export interface LoadBalancerRow
   /** Large batches that were accepted and are being written, oldest first. */
   intents: string[];
 }
+
+/** The VIP may be with nobody: another failover makes it good, and no configuration alone. */
+export const isAfterFailover = ({ provisioning_status, failed }: LoadBalancerRow): boolean =>
+  provisioning_status === 'ERROR' && failed === 'failover';
 
 /** The load balancer as GET and lists show it. */
 export function loadBalancerResponse(row: LoadBalancerRow) {

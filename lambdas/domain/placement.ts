@@ -22,7 +22,7 @@ export function placementOf(
   zones: readonly string[],
   taken: ReadonlySet<string>,
 ): Placement {
-  const wished = row.availability_zone_data?.compute_zone ?? null;
+  const wished = row.availability_zone_data?.compute_zone ?? row.vip_zone ?? null;
   if (row.topology !== 'ACTIVE_STANDBY') return { server_group: null, availability_zone: wished };
   const server_group = row.id;
   if (wished !== null || zones.length === 0) return { server_group, availability_zone: wished };

@@ -9,7 +9,8 @@ interface AwsError extends Error {
 
 const asAwsError = (error: unknown): AwsError | undefined => (error instanceof Error ? (error as AwsError) : undefined);
 const namesOf = (error: unknown) => [asAwsError(error)?.name, asAwsError(error)?.Code, asAwsError(error)?.code];
-const isNamed = (error: unknown, pattern: RegExp) =>
+/** By the name of the class, or the code beside it. */
+export const isNamed = (error: unknown, pattern: RegExp): boolean =>
   namesOf(error).some((name) => name !== undefined && pattern.test(name));
 
 export const isThrottled = (error: unknown) =>

@@ -14,11 +14,12 @@ export function persistenceLines(pool: PoolRow, mode: Mode, options: RenderOptio
   if (type === 'SOURCE_IP') return [[...words`stick-table type ipv6 size 10k`, ...shared], words`stick on src`];
   if (mode !== 'http') return [];
   if (type === 'HTTP_COOKIE') return memberCookie(pool);
-  // A digest: Octavia keeps the first 64 characters, which are the same in all tokens that begin alike.
+  // A digest: Octavia keeps the first 64 characters, which are the same in all tokens that begin alike. In digits, since the Runtime API
+  // takes no binary keys.
   return [
-    [...words`stick-table type binary len 20 size 10k`, ...shared],
-    words`stick store-response ${fetch('res.cook', cookie_name ?? '', ',sha1')}`,
-    words`stick match ${fetch('req.cook', cookie_name ?? '', ',sha1')}`,
+    [...words`stick-table type string len 40 size 10k`, ...shared],
+    words`stick store-response ${fetch('res.cook', cookie_name ?? '', ',sha1,hex')}`,
+    words`stick match ${fetch('req.cook', cookie_name ?? '', ',sha1,hex')}`,
   ];
 }
 

@@ -1,9 +1,11 @@
 // Health manager, news from the compute service: a machine that stopped is not waited for.
 import { requestFailover } from '../controller/failover.ts';
 import { amphoraeOn } from '../domain/host.ts';
+import { readAmphora } from '../repositories/amphorae.ts';
+import { noteEnded } from '../repositories/health.ts';
 import { readHost } from '../repositories/hosts.ts';
 import type { Services } from '../runtime/services.ts';
-import { failoversLeft } from './scan.ts';
+import { scanHealth } from './scan.ts';
 
 /** EventBridge's `EC2 Instance State-change Notification`, of which only this is read. */
 export interface ComputeEvent {
@@ -13,23 +15,34 @@ export interface ComputeEvent {
 
 const ended = new Set(['stopping', 'stopped', 'shutting-down', 'terminated']);
 
-/** As many of its amphorae at once as there may be failovers; the others fall silent, and the scan asks for them. */
-async function failOverHost(services: Services, hostId: string): Promise<boolean> {
-  const host = await readHost(services.table, hostId);
-  let left = await failoversLeft(services);
-  const before = left;
-  for (const id of host === undefined ? [] : amphoraeOn(host)) {
-    if (left <= 0) break;
-    if (await requestFailover(services, id)) left -= 1;
-  }
-  return left < before;
+/** All that the machine carried. */
+async function carriedBy(services: Services, detail: ComputeEvent['detail']): Promise<string[]> {
+  if (detail.host_id === undefined)
+    return [detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id];
+  const host = await readHost(services.table, detail.host_id);
+  return host === undefined ? [] : amphoraeOn(host);
 }
 
+type News = 'noted' | 'asked for' | 'known';
+
+async function noteEndOf(services: Services, amphoraId: string): Promise<News> {
+  // We end it ourselves: nobody is to take its place.
+  if ((await readAmphora(services.table, amphoraId))?.status === 'PENDING_DELETE') return 'known';
+  if (await noteEnded(services, amphoraId)) return 'noted';
+  // Nobody expects to hear of it: a spare at most, which is ended.
+  return (await requestFailover(services, amphoraId)) ? 'asked for' : 'known';
+}
+
+/**
+ * A zone that goes out is hundreds of these: each is written down, and then all that is known is looked at as by any scan, with its storm guard
+ * and its pace. What is held back the next scans find.
+ */
 export const computeEventHandler =
   (services: Services) =>
-  async ({ detail }: ComputeEvent): Promise<{ failed_over: boolean }> => {
-    if (!ended.has(detail.state)) return { failed_over: false };
-    if (detail.host_id !== undefined) return { failed_over: await failOverHost(services, detail.host_id) };
-    const amphoraId = detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id;
-    return { failed_over: await requestFailover(services, amphoraId) };
+  async ({ detail }: ComputeEvent): Promise<{ failed_over: number }> => {
+    if (!ended.has(detail.state)) return { failed_over: 0 };
+    const news: News[] = [];
+    for (const id of await carriedBy(services, detail)) news.push(await noteEndOf(services, id));
+    const asked = news.filter((one) => one === 'asked for').length;
+    return { failed_over: asked + (news.includes('noted') ? (await scanHealth(services)).failed_over : 0) };
   };

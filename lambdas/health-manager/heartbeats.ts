@@ -1,27 +1,28 @@
 // Health manager, intake: signed heartbeats from the queue, each amphora's newest only, one write per amphora and batch.
-import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
-import { announceOperatingStatuses } from '../controller/announce.ts';
+import type { Heartbeat, HeartbeatPart, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { markFound } from '../controller/failover.ts';
-import { requestApplyAgain, requestRights } from '../controller/requests.ts';
+import { requestRights } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
-import { operatingStatusChanges } from '../domain/operating-status.ts';
 import { readAmphorae } from '../repositories/amphorae.ts';
-import { type HealthRow, noteAlive, noteRollUp, readHealth, recordSign } from '../repositories/health.ts';
+import { type HealthRow, noteAlive, readHealth, recordSign, type Sign } from '../repositories/health.ts';
 import { isPossibleId } from '../repositories/keys.ts';
 import { recordLatePages } from '../repositories/member-statistics.ts';
-import { writeOperatingStatuses } from '../repositories/operating-statuses.ts';
-import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { type SqsHandler, sqsHandler } from '../runtime/sqs-batch.ts';
-import { countedBy, newestOf, pagesOf, sequenceOf, statusDigest } from './digest.ts';
+import { countedBy, newestOf, pagesOf, sequenceOf } from './digest.ts';
 import { heartbeatKeysOf, isSignedBy, useNextKey } from './heartbeat-keys.ts';
+import { rollUpNews, takeInParts } from './roll-up.ts';
 import { suspicionOf, takeInSuspicion } from './suspicions.ts';
 
-/** The heartbeats of one amphora that are its own, oldest first. */
-async function genuine(services: Services, amphora: AmphoraRow, signed: SignedHeartbeat[]): Promise<Heartbeat[]> {
+type Said = Heartbeat | HeartbeatPart;
+
+const isPart = (said: Said): said is HeartbeatPart => 'part' in said;
+
+/** What one amphora says that is its own, oldest first. */
+async function genuine(services: Services, amphora: AmphoraRow, signed: SignedHeartbeat[]): Promise<Said[]> {
   const keys = heartbeatKeysOf(services, amphora);
   const known = signed.map((one) => ({ one, key: keys.find(({ text }) => isSignedBy(text, one)) }));
-  const own = known.filter(({ key }) => key).map(({ one }) => JSON.parse(one.payload) as Heartbeat);
+  const own = known.filter(({ key }) => key).map(({ one }) => JSON.parse(one.payload) as Said);
   if (own.length < signed.length)
     services.logger.warn('heartbeat with a wrong signature dropped', { amphora_id: amphora.id });
   if (known.some(({ key }) => key?.use === 'next')) await useNextKey(services, amphora);
@@ -45,9 +46,42 @@ async function takeInLatePages(services: Services, amphora: AmphoraRow, late: He
   await recordLatePages(services, amphora.load_balancer_id, amphora.id, pagesOf(late));
 }
 
+/** What an amphora says that has nothing new to say: its clock may have been set back, and that it speaks is what counts. */
+async function takeInOld(services: Services, amphora: AmphoraRow, health: HealthRow | undefined): Promise<void> {
+  const now = services.clock.now();
+  const isLongAgo = health !== undefined && health.last_seen < now - services.config.heartbeat_timeout_ms / 2;
+  if (isLongAgo) await noteAlive(services, amphora.id);
+}
+
+const signOf = (
+  services: Services,
+  amphora: AmphoraRow,
+  health: HealthRow | undefined,
+  newest: Heartbeat,
+  fresh: Heartbeat[],
+): Sign => ({
+  row: {
+    amphora_id: amphora.id,
+    load_balancer_id: amphora.load_balancer_id,
+    zone: amphora.cached_zone,
+    last_seen: services.clock.now(),
+    boot: newest.boot,
+    sequence: sequenceOf(newest),
+    generation: newest.generation,
+    digest: newest.digest,
+    active: Object.fromEntries(Object.entries(newest.listeners).map(([id, { stats }]) => [id, stats.conns])),
+    suspect: suspicionOf(newest.peer),
+    // One that waited in the queue when its machine ended says nothing; another agent on it does.
+    ...(health?.ended_at != null && newest.boot !== health.boot ? { ended_at: null } : {}),
+  },
+  counted: countedBy(newest, health),
+  pages: pagesOf(fresh),
+  after: health?.sequence,
+});
+
 /**
  * Takes in one amphora's heartbeats of a batch. Those older than one taken in before came twice or late, and count for nothing,
- * unless nothing else has come for long: then the amphora's clock was set back, and that it speaks is what counts.
+ * unless nothing else has come for long.
  */
 async function takeIn(
   services: Services,
@@ -55,37 +89,20 @@ async function takeIn(
   health: HealthRow | undefined,
   heartbeats: Heartbeat[],
 ): Promise<void> {
+  if (heartbeats.length === 0) return;
   const fresh = freshOf(heartbeats, health?.sequence ?? '');
   await takeInLatePages(services, amphora, without(heartbeats, fresh));
   const newest = newestOf(fresh);
-  if (newest === undefined) {
-    const now = services.clock.now();
-    const isLongAgo = health !== undefined && health.last_seen < now - services.config.heartbeat_timeout_ms / 2;
-    if (isLongAgo && heartbeats.length > 0) await noteAlive(services, amphora.id);
-    return;
+  if (newest === undefined) return takeInOld(services, amphora, health);
+  if (!(await recordSign(services, signOf(services, amphora, health, newest, fresh)))) {
+    const since = (await readHealth(services.table, [amphora.id])).get(amphora.id);
+    const isOvertaken = since !== undefined && since.sequence !== health?.sequence;
+    return isOvertaken ? takeIn(services, amphora, since, heartbeats) : undefined;
   }
-  const isTaken = await recordSign(services, {
-    row: {
-      amphora_id: amphora.id,
-      load_balancer_id: amphora.load_balancer_id,
-      zone: amphora.cached_zone,
-      last_seen: services.clock.now(),
-      boot: newest.boot,
-      sequence: sequenceOf(newest),
-      generation: newest.generation,
-      digest: newest.digest,
-      active: Object.fromEntries(Object.entries(newest.listeners).map(([id, { stats }]) => [id, stats.conns])),
-      suspect: suspicionOf(newest.peer),
-    },
-    counted: countedBy(newest, health),
-    pages: pagesOf(fresh),
-  });
-  if (isTaken) await markFound(services, amphora);
-  if (isTaken) await takeInLogs(services, amphora.id, fresh);
-  if (isTaken) await takeInSuspicion(services, amphora, health, suspicionOf(newest.peer));
-  if (!isTaken || amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
-  const digest = statusDigest(newest);
-  if (health?.rolled_up !== digest) await rollUp(services, amphora, newest, digest);
+  await markFound(services, amphora);
+  await takeInLogs(services, amphora.id, fresh);
+  await takeInSuspicion(services, amphora, health, suspicionOf(newest.peer));
+  await rollUpNews(services, amphora, health, newest);
 }
 
 /** Rights are given by a function that reaches amphorae; this one does not. */
@@ -97,21 +114,10 @@ async function takeInLogs(services: Services, amphora_id: string, heartbeats: He
   await requestRights(services, { amphora_id, archives }, sequenceOf(newestOf(heartbeats)!));
 }
 
-/** Statuses that differ from the ones rolled up before, or that were judged while something was PENDING. */
-async function rollUp(services: Services, amphora: AmphoraRow, heartbeat: Heartbeat, digest: string): Promise<void> {
-  const tree = await readTree(services.table, amphora.load_balancer_id!);
-  // An amphora that was replaced has no say any more.
-  if (!tree?.loadBalancer.amphora_ids.includes(amphora.id)) return;
-  // Of a pair only the one that has the VIP carries traffic and sees its members through it.
-  const changes = amphora.role === 'BACKUP' ? [] : operatingStatusChanges(tree, heartbeat);
-  await writeOperatingStatuses(services, tree, changes);
-  await announceOperatingStatuses(services, tree.loadBalancer, changes);
-  const { provisioning_status, applied_generation, generation } = tree.loadBalancer;
-  const isSettled = provisioning_status === 'ACTIVE' && heartbeat.generation === applied_generation;
-  await noteRollUp(services, amphora.id, isSettled ? digest : '');
-  const isOutdated = provisioning_status === 'ACTIVE' && (heartbeat.generation ?? 0) < generation;
-  // Whoever runs an older configuration than was committed, or none, lost it: it is pushed again.
-  if (isOutdated) await requestApplyAgain(services, tree.loadBalancer, sequenceOf(heartbeat));
+async function takeInSaid(services: Services, amphora: AmphoraRow, health: HealthRow | undefined, said: Said[]) {
+  const heartbeats = said.filter((one): one is Heartbeat => !isPart(one));
+  await takeIn(services, amphora, health, heartbeats);
+  await takeInParts(services, amphora, health, said.filter(isPart));
 }
 
 /** What is signed by nobody there is cannot be genuine, and would keep the others of its batch from being read. */
@@ -128,7 +134,7 @@ async function takeInBatch(services: Services, signed: SignedHeartbeat[]): Promi
     amphorae.map(async (amphora) => {
       const own = byAmphora.get(amphora.id) ?? [];
       try {
-        await takeIn(services, amphora, health.get(amphora.id), await genuine(services, amphora, own));
+        await takeInSaid(services, amphora, health.get(amphora.id), await genuine(services, amphora, own));
       } catch (error) {
         services.logger.warn('heartbeats go back to their queue', { amphora_id: amphora.id, error });
         for (const one of own) failed.add(one);

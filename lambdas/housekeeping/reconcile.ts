@@ -6,7 +6,7 @@ import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { FlowName } from '../drivers/flows/flow-driver.ts';
 import { commitFailed } from '../repositories/leftovers.ts';
 import { changeLoadBalancer } from '../repositories/load-balancers.ts';
-import { readExpired } from '../repositories/trees.ts';
+import { readExpired, readPending } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 
 /** A flow that still runs ends by its own time limit at the latest. */
@@ -54,7 +54,14 @@ export async function reconcileLoadBalancer(services: Services, row: LoadBalance
   if (after) await requestWhatIsPending(services, after);
 }
 
+async function measurePending(services: Services): Promise<void> {
+  const asked = (await readPending(services.table)).flatMap(({ operation }) => operation?.requested_at ?? []);
+  if (asked.length === 0) return;
+  await services.metrics.put({ OldestPendingSeconds: (services.clock.now() - Math.min(...asked)) / 1_000 });
+}
+
 export async function reconcile(services: Services): Promise<number> {
+  await measurePending(services);
   const expired = await readExpired(services.table, services.clock.now());
   for (const row of expired) await reconcileLoadBalancer(services, row);
   return expired.length;

@@ -139,7 +139,7 @@ async function replaceOne(services: Services, { item, old: [amphora], image_id }
   if (amphora === undefined) return item;
   const now = services.clock.now();
   const takes = (row: LoadBalancerRow) => takesFailover(row, amphora.id, now) && !isBusy(row, now);
-  if (!(await requestFailoverOf(services, amphora, takes, { image_id }))) return item;
+  if (!(await requestFailoverOf(services, amphora, takes, { image_id, is_planned: true }))) return item;
   return { ...item, state: 'REPLACING', replacements: item.replacements + 1 };
 }
 

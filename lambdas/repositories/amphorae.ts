@@ -9,8 +9,12 @@ import {
   type Table,
   TransactionCancelled,
 } from '../drivers/table/table.ts';
+import { RowChanged, untilWon } from './contention.ts';
+import { dropParts } from './heartbeat-parts.ts';
 import { amphoraKey, countingAmphoraKey, healthKey, retiredStatisticsKey, rowOf } from './keys.ts';
 import { moved, retireMemberStatistics } from './member-statistics.ts';
+import { passes } from './passes.ts';
+import { isCounter } from './statistics.ts';
 import type { Store } from './store.ts';
 
 /** Spares are listed by the project index under a name no project has; all amphorae by the type index. */
@@ -121,22 +125,33 @@ export async function swapRoles(store: Store, promotedId: string, demotedId: str
   await store.table.transact([become(promotedId, 'MASTER'), ...(isThere ? [become(demotedId, 'BACKUP')] : [])]);
 }
 
-const counterNames = ['bytes_in', 'bytes_out', 'total_connections', 'request_errors'];
-const isCounter = (name: string): boolean => counterNames.some((counter) => name.startsWith(`${counter}#`));
+/** As it was read: a heartbeat that is taken in meanwhile counts more, and an amphora that is expected meanwhile would be so for ever. */
+function healthGone(id: string, health: Item | undefined): Operation {
+  const key = healthKey(id);
+  if (health === undefined) return { kind: 'check', key, when: { exists: false } };
+  const sequence = health['sequence'] as string | undefined;
+  const isAsRead: Condition = sequence === undefined ? { missing: ['sequence'] } : { equals: { sequence } };
+  return { kind: 'delete', key, when: { exists: true, ...isAsRead } };
+}
 
 /**
  * Removes the row of an amphora that is gone, and its health row; what it counted stays with its load balancer.
  * @param loadBalancerId whose statistics it counted, null for a spare
  */
 export async function eraseAmphora(store: Store, id: string, loadBalancerId: string | null): Promise<void> {
-  const health = await store.table.get(healthKey(id));
-  const counted = Object.entries(health ?? {}).filter(([name]) => isCounter(name)) as [string, number][];
-  await store.table.transact([
-    { kind: 'delete', key: amphoraKey(id) },
-    ...(health ? [{ kind: 'delete' as const, key: healthKey(id), when: { exists: true } }] : []),
-    ...(loadBalancerId === null ? [] : statisticsMoved(loadBalancerId, id, Object.fromEntries(counted))),
-  ]);
-  if (loadBalancerId !== null) await retireMemberStatistics(store, loadBalancerId);
+  await untilWon(store, `erase ${id}`, async () => {
+    const health = await store.table.get(healthKey(id));
+    const counted = Object.entries(health ?? {}).filter(([name]) => isCounter(name)) as [string, number][];
+    const isErased = await passes(store, [
+      { kind: 'delete', key: amphoraKey(id) },
+      healthGone(id, health),
+      ...(loadBalancerId === null ? [] : statisticsMoved(loadBalancerId, id, Object.fromEntries(counted))),
+    ]);
+    if (!isErased) throw new RowChanged(`amphora ${id} was heard or expected meanwhile`);
+  });
+  if (loadBalancerId === null) return;
+  await dropParts(store, { id, load_balancer_id: loadBalancerId });
+  await retireMemberStatistics(store, loadBalancerId);
 }
 
 function statisticsMoved(loadBalancerId: string, id: string, counted: Record<string, number>): Operation[] {

@@ -1,5 +1,5 @@
 import type { L7RuleRow } from '../domain/l7-rule.ts';
-import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import { isAfterFailover, type LoadBalancerRow } from '../domain/load-balancer.ts';
 import { isPending } from '../domain/statuses.ts';
 import { timestamp } from '../domain/time.ts';
 import { type Child, childrenOf, heldBack, type Tree, treeAsWanted } from '../domain/tree.ts';
@@ -133,6 +133,7 @@ export async function commitApplied(
     if (row.provisioning_status === 'PENDING_DELETE') return undefined;
     // Half gone: what was pushed late brings nothing of it back.
     if (row.failed === 'delete') return undefined;
+    if (rights.execution === undefined && isAfterFailover(row)) return undefined;
     const isOthers =
       row.lease !== null && row.lease.execution !== rights.execution && row.lease.until > store.clock.now();
     if (isOthers) return besideFlow(row, outcome.generation, gone);

@@ -37,6 +37,10 @@ export interface HealthRow {
   active: Record<string, number>;
   /** The other one of its pair, which does not answer it. */
   suspect?: Suspicion | null;
+  /** When compute told that its machine ended; no news of an agent started since. */
+  ended_at?: number | null;
+  /** From that generation on, what listeners that are not among its counters have counted is news. */
+  counted_from?: number;
 }
 
 export interface Sign {
@@ -45,6 +49,8 @@ export interface Sign {
   counted: Record<string, number>;
   /** What members have counted since then, as far as there is news. */
   pages?: MemberPage[];
+  /** Of the heartbeat that was the newest when this one was judged; undefined: there was none. */
+  after?: string | undefined;
 }
 
 /** Beside the sign itself. */
@@ -63,23 +69,22 @@ export async function readAllHealth(table: Table): Promise<HealthRow[]> {
 }
 
 /**
- * Takes in a heartbeat once.
- * @returns false when it is older than one taken in before, or the same, or the amphora is not expected (any more)
+ * Takes in a heartbeat that is newer than the one before.
+ * @returns false when another one was taken in meanwhile, by which it has to be judged again, or the amphora is not expected (any more)
  */
-export async function recordSign(store: Store, { row, counted, pages = [] }: Sign): Promise<boolean> {
+export async function recordSign(store: Store, { row, counted, pages = [], after }: Sign): Promise<boolean> {
   const { amphora_id, load_balancer_id } = row;
   const set = { ...row, ...counted };
   // Heartbeats that waited have more pages together than a transaction; cut off after it, they come again as late ones.
   const [together, later] = [pages.slice(-pagesPerSign), pages.slice(0, -pagesPerSign)];
   const ofMembers =
     load_balancer_id === null ? [] : together.map((page) => pageOperation(load_balancer_id, amphora_id, page));
-  const sign = (when: Condition): Operation[] => [
-    { kind: 'update', key: healthKey(amphora_id), set, when: { exists: true, ...when } },
+  // Two that arrive at once were both judged by what was known before: the second to be written is judged again, newer or not.
+  const isNext: Condition = after === undefined ? { missing: ['sequence'] } : { equals: { sequence: after } };
+  const isTaken = await passes(store, [
+    { kind: 'update', key: healthKey(amphora_id), set, when: { exists: true, ...isNext } },
     ...ofMembers,
-  ];
-  const isTaken =
-    (await passes(store, sign({ below: { sequence: row.sequence } }))) ||
-    (await passes(store, sign({ missing: ['sequence'] })));
+  ]);
   if (isTaken && load_balancer_id !== null) await recordLatePages(store, load_balancer_id, amphora_id, later);
   return isTaken;
 }
@@ -87,6 +92,14 @@ export async function recordSign(store: Store, { row, counted, pages = [] }: Sig
 /** Notes that an amphora spoke, and nothing of what it said. */
 export async function noteAlive(store: Store, amphoraId: string): Promise<void> {
   await updateExpected(store, amphoraId, { last_seen: store.clock.now() });
+}
+
+/** Notes that its machine ended, the first time it is told. @returns false when nobody expects signs of it */
+export async function noteEnded(store: Store, amphoraId: string): Promise<boolean> {
+  const row = (await readHealth(store.table, [amphoraId])).get(amphoraId);
+  if (row === undefined) return false;
+  if (row.ended_at == null) await updateExpected(store, amphoraId, { ended_at: store.clock.now() });
+  return true;
 }
 
 /** Notes which statuses were rolled up, so that the same ones cost nothing next time. */
@@ -129,6 +142,16 @@ const watchKey = { pk: 'HEALTH#watch', sk: 'WATCH' };
 export interface Watch {
   scanned_at: number;
   watching_since: number;
+  /** The first scan after the last long pause, and the last one before it. */
+  steady_since: number;
+  paused_at: number;
+}
+
+export interface Pauses {
+  /** After one that is longer the watch begins anew: whoever was silent while nobody watched gets the full time to be heard. */
+  gapMs: number;
+  /** After one that is longer heartbeats may have been missed, too: for as long again they may still be on their way. */
+  steadyMs: number;
 }
 
 export async function readWatch(table: Table): Promise<Watch | undefined> {
@@ -139,14 +162,25 @@ export async function readWatch(table: Table): Promise<Watch | undefined> {
 export const readScannedAt = async (table: Table): Promise<number> => (await readWatch(table))?.scanned_at ?? 0;
 
 /**
- * Notes a scan. After a gap the watch begins anew: whoever was silent while nobody watched gets the full time to be heard.
- * @param gapMs a longer pause between scans counts as not watching
+ * Notes a scan.
+ * @returns with `judged_at`, the time by which silence is to be judged: now, or that of the last scan before heartbeats may have been missed
  */
-export async function noteScan(store: Store, gapMs: number): Promise<Watch> {
+export async function noteScan(store: Store, { gapMs, steadyMs }: Pauses): Promise<Watch & { judged_at: number }> {
   const now = store.clock.now();
-  const before = await store.table.get(watchKey);
-  const isNew = before === undefined || now - Number(before['scanned_at']) > gapMs;
-  const watch = { scanned_at: now, watching_since: isNew ? now : Number(before['watching_since']) };
-  await store.table.transact([{ kind: 'update', key: watchKey, set: watch }]);
-  return watch;
+  const before = (await store.table.get(watchKey)) as unknown as Watch | undefined;
+  const watch = nextWatch(before, now, { gapMs, steadyMs });
+  await store.table.transact([{ kind: 'update', key: watchKey, set: { ...watch } }]);
+  const isSteady = now - watch.steady_since >= steadyMs;
+  return { ...watch, judged_at: isSteady ? now : watch.paused_at };
+}
+
+function nextWatch(before: Watch | undefined, now: number, { gapMs, steadyMs }: Pauses): Watch {
+  // Silence counts from now on then, so there is nothing else to wait for.
+  const anew = { scanned_at: now, watching_since: now, steady_since: now - steadyMs, paused_at: now };
+  if (before === undefined || now - before.scanned_at > gapMs) return anew;
+  // Rows from before pauses were noted have none.
+  const { scanned_at, watching_since, steady_since = watching_since, paused_at = watching_since } = before;
+  const wasLong = now - scanned_at > steadyMs;
+  const pause = wasLong ? { steady_since: now, paused_at: scanned_at } : { steady_since, paused_at };
+  return { scanned_at: now, watching_since, ...pause };
 }

@@ -33,6 +33,13 @@ export const memberPageKey = (loadBalancerId: string, owner: string, page: numbe
   sk: `MEMBERS#${owner}#${String(page).padStart(4, '0')}`,
 });
 
+/** Parts of a heartbeat that is not complete yet. */
+export const heartbeatPartPrefix = (amphoraId: string): string => `HEARTBEAT#${amphoraId}#`;
+export const heartbeatPartKey = (loadBalancerId: string, amphoraId: string, part: number): Key => ({
+  pk: statisticsPartition(loadBalancerId),
+  sk: `${heartbeatPartPrefix(amphoraId)}${String(part).padStart(4, '0')}`,
+});
+
 export const healthShards = '0123456789abcdef';
 /** Heartbeats are spread so that no partition takes more than a sixteenth of them. */
 export const healthKey = (amphoraId: string): Key => ({ pk: `HEALTH#${amphoraId[0]}`, sk: amphoraId });

@@ -11,6 +11,10 @@ export interface ListenerStatistics {
   request_errors: number;
 }
 
+const counterNames = ['bytes_in', 'bytes_out', 'total_connections', 'request_errors'];
+/** Attributes named `<counter>#<listener id>`. */
+export const isCounter = (name: string): boolean => counterNames.some((counter) => name.startsWith(`${counter}#`));
+
 export const zeros = (): ListenerStatistics => ({
   bytes_in: 0,
   bytes_out: 0,
@@ -19,7 +23,7 @@ export const zeros = (): ListenerStatistics => ({
   request_errors: 0,
 });
 
-/** What listeners have counted, over the amphorae there are and those that are gone; by listener id. */
+/** What listeners have counted, over the amphorae there are and those that are gone; by listener id, of those that were deleted too. */
 export function readStatistics(
   table: Table,
   loadBalancerId: string,

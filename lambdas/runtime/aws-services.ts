@@ -127,6 +127,7 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
   const authority = lazily(() => authorityDriver(parts));
   return {
     ...parts,
+    metrics: lazily(async () => (await import('./powertools-metrics.ts')).powertoolsMetrics(tableName)),
     authority,
     certificates: lazily(() => certificateCopies(parts)),
     certificateSource: lazily(() => certificateSource(parts)),

@@ -13,10 +13,12 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { NewId } from './ids.ts';
 import type { Logger } from './logger.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface Services {
   config: Config;
   logger: Logger;
+  metrics: Metrics;
   clock: Clock;
   newId: NewId;
   table: Table;

@@ -7,6 +7,7 @@ import type { AmphoraAddress } from '../drivers/amphora/amphora-driver.ts';
 import { readAmphora } from '../repositories/amphorae.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { leavingTasks } from './leaving.ts';
 import { rotationTasks } from './rotation.ts';
 import { type Task, taskHandler } from './task.ts';
 
@@ -43,5 +44,12 @@ const PostVipPlug: Task<{ load_balancer_id: string; amphora_id: string; epoch: n
   await services.amphora.postVipPlug(amphora, loadBalancer.id, loadBalancer.vip_address, input.epoch);
 };
 
-export const amphoraTasks = { AmphoraWait, PushConfiguration, ConfirmConfiguration, PostVipPlug, ...rotationTasks };
+export const amphoraTasks = {
+  AmphoraWait,
+  PushConfiguration,
+  ConfirmConfiguration,
+  PostVipPlug,
+  ...leavingTasks,
+  ...rotationTasks,
+};
 export const amphoraHandler = (services: Services) => taskHandler(services, amphoraTasks);

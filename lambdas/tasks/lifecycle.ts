@@ -1,6 +1,6 @@
 // Tasks that only remember: Octavia's database and lifecycle tasks.
 import { announce, announceTransitions } from '../controller/announce.ts';
-import { markAllFound, markLost } from '../controller/failover.ts';
+import { beginning, markAllFound, markLost, tellOfFailover } from '../controller/failover.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import { type AmphoraRow, rolesOf } from '../domain/amphora.ts';
 import { Superseded } from '../domain/errors.ts';
@@ -15,6 +15,7 @@ import { commitFailed } from '../repositories/leftovers.ts';
 import { changeLoadBalancer } from '../repositories/load-balancers.ts';
 import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
+import { type FlowError, said } from './flow-error.ts';
 import { held, type OfOperation, owned } from './held.ts';
 import { promotionTasks } from './promotion.ts';
 import { rotationEndTasks } from './rotation.ts';
@@ -80,7 +81,8 @@ const PlanFailover: Task<OfOperation & { amphora_id?: string }> = async (service
 
 /** Of a pair that still serves, whatever is written goes into force from here on, before the pair is whole again. */
 const PlanReplacement: Task<OfOperation & { amphora_id: string; role: AmphoraRole }> = async (services, input) => {
-  const [candidate] = await planned(services, input, [input.role], (row) => servingMeanwhile(row, input));
+  const besides = (row: LoadBalancerRow) => ({ ...servingMeanwhile(row, input), ...beginning(row, input) });
+  const [candidate] = await planned(services, input, [input.role], besides);
   await requestForServing(services, input);
   return candidate;
 };
@@ -156,7 +158,7 @@ const ActivateLoadBalancer: Task<OfOperation & { pushed: Pushed }> = async (serv
     operation_id: input.operation_id,
     operation_timeout_ms: services.config.operation_timeout_ms,
   });
-  if (row.operation?.kind === 'failover') await announce(services, row, 'failover_completed', 'loadbalancer', row.id);
+  if (row.operation?.kind === 'failover') await tellOfFailover(services, row, row.operation);
   await announceTransitions(services, row, transitions);
   if (after === undefined) await letGo(services, input);
   else await requestWhatIsPending(services, after, `-after-${input.execution}`);
@@ -176,22 +178,6 @@ const RemoveLoadBalancer: Task<OfOperation> = async (services, input) => {
   const tree = await readTree(services.table, input.load_balancer_id);
   if (tree === undefined) return;
   await announceTransitions(services, tree.loadBalancer, await commitDeleted(services, tree));
-};
-
-/** The name of an error and what it said, as Step Functions hands them on. */
-interface FlowError {
-  Error?: string;
-  Cause?: string;
-}
-
-/** In words: of a flow within a flow its own error, of a task what it threw. */
-const said = ({ Error: name = 'Unknown', Cause: cause = '' }: FlowError): string => {
-  try {
-    const { errorMessage, ...child } = JSON.parse(cause) as FlowError & { errorMessage?: string };
-    return child.Error === undefined ? `${name}: ${errorMessage ?? cause}` : said(child);
-  } catch {
-    return cause === '' ? name : `${name}: ${cause}`;
-  }
 };
 
 /** The flow is over and did not reach its end. A later operation that waits is set going. */

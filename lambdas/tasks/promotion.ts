@@ -4,6 +4,7 @@ import type { AmphoraRole } from '../domain/statuses.ts';
 import { readAmphorae, swapRoles } from '../repositories/amphorae.ts';
 import { noteRollUp } from '../repositories/health.ts';
 import { type OfOperation, owned } from './held.ts';
+import { planningTasks } from './leaving.ts';
 import type { Task } from './task.ts';
 
 interface Promotion extends OfOperation {
@@ -32,4 +33,4 @@ const SwapRoles: Task<Promotion & { amphora_id: string }> = async (services, inp
   return 'BACKUP' satisfies AmphoraRole;
 };
 
-export const promotionTasks = { FindStandby, SwapRoles };
+export const promotionTasks = { ...planningTasks, FindStandby, SwapRoles };

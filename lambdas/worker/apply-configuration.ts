@@ -6,7 +6,7 @@ import { announceTransitions } from '../controller/announce.ts';
 import { applyConfiguration } from '../controller/apply-configuration.ts';
 import { markAllFound } from '../controller/failover.ts';
 import { type ApplyMessage, requestOperation } from '../controller/requests.ts';
-import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import { isAfterFailover, type LoadBalancerRow } from '../domain/load-balancer.ts';
 import { StaleConfiguration } from '../drivers/amphora/amphora-driver.ts';
 import { commitApplied } from '../repositories/commits.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
@@ -28,7 +28,7 @@ const servingIds = ({ lease }: LoadBalancerRow, { generation }: Wanted): string[
 /** Whom to apply it to; undefined when it was done before, is not wanted any more, or is somebody else's. */
 function targetsOf(row: LoadBalancerRow, wanted: Wanted, now: number): string[] | undefined {
   const { provisioning_status, applied_generation, lease } = row;
-  if (provisioning_status === 'PENDING_DELETE') return undefined;
+  if (provisioning_status === 'PENDING_DELETE' || isAfterFailover(row)) return undefined;
   if (lease !== null && lease.until > now) return servingIds(row, wanted);
   const isDone = applied_generation >= wanted.generation && provisioning_status === 'ACTIVE';
   return isDone && !wanted.is_lost ? undefined : row.amphora_ids;

@@ -237,6 +237,7 @@ export class ProcessComputeDriver implements ComputeDriver {
       amphora_id: machine.amphora_id,
       bind_address: machine.lb_network_ip,
       bind_port: this.#port,
+      source_address: machine.lb_network_ip,
       directory: directory.workingDirectory,
       server_certificate_file: 'server.pem',
       server_private_key_file: 'server-key.pem',

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
 import { setAmphora } from '../../lambdas/repositories/amphorae.ts';
+import { readHealth } from '../../lambdas/repositories/health.ts';
 import { readMemberStatistics } from '../../lambdas/repositories/member-statistics.ts';
 import { amphoraOf, BeatingAmphora, noTraffic } from '../support/heartbeats.ts';
 import { memberAt, type Shown } from '../support/octavia-api.ts';
@@ -222,11 +223,42 @@ describe.each(tables)('on $name', ({ make }) => {
       const handle = computeEventHandler(given.plane.services);
       const { compute_id } = await amphoraOf(given.plane, lb['id']);
       const news = (state: string) => handle({ detail: { 'instance-id': compute_id!, state } });
-      expect(await news('running')).toEqual({ failed_over: false });
-      expect(await news('terminated')).toEqual({ failed_over: true });
+      expect(await news('running')).toEqual({ failed_over: 0 });
+      expect(await news('terminated')).toEqual({ failed_over: 1 });
       await given.plane.settle();
       expect(await compute(lb)).not.toBe(amphora.id);
-      expect(await news('terminated')).toEqual({ failed_over: false });
+      expect(await news('terminated')).toEqual({ failed_over: 0 });
+    });
+  });
+
+  describe('an amphora whose machine ended while its load balancer was busy', () => {
+    async function endedWhileBusy() {
+      const { lb, amphora } = await site();
+      await amphora.send();
+      const late = amphora.signed(amphora.beat());
+      await scan();
+      await given.plane.as('admin').put(`loadbalancers/${lb['id']}/failover`);
+      const detail = { 'instance-id': (await amphoraOf(given.plane, lb['id'])).compute_id!, state: 'terminated' };
+      given.plane.queue.isHeld = true;
+      expect(await computeEventHandler(given.plane.services)({ detail })).toEqual({ failed_over: 0 });
+      return { amphora, late };
+    }
+    const health = async (id: string) => (await readHealth(given.plane.services.table, [id])).get(id)!;
+
+    it('is known to be gone whatever it said before, and is not waited for', async () => {
+      const { amphora, late } = await endedWhileBusy();
+      await amphora.deliver(late);
+      expect(await scan()).toMatchObject({ silent: 1 });
+      given.plane.queue.release();
+      await given.plane.settle();
+    });
+
+    it('is there when another agent on it speaks', async () => {
+      const { amphora } = await endedWhileBusy();
+      await amphora.send({ boot: randomUUID() });
+      expect([(await health(amphora.id)).ended_at, (await scan()).silent]).toEqual([null, 0]);
+      given.plane.queue.release();
+      await given.plane.settle();
     });
   });
 

@@ -8,7 +8,7 @@ import { purgePartition } from '../../lambdas/repositories/purge.ts';
 import { ControlPlane } from '../support/control-plane.ts';
 import { CountingAmphora, fates, repeatedAfter } from '../support/counting-amphora.ts';
 import { BeatingAmphora } from '../support/heartbeats.ts';
-import { memberAt, type OctaviaApi } from '../support/octavia-api.ts';
+import { memberAt, type OctaviaApi, type Shown } from '../support/octavia-api.ts';
 import { usePlane } from '../support/planes.ts';
 import { tables } from '../support/tables.ts';
 
@@ -95,6 +95,47 @@ describe.each(tables)('on $name', ({ make }) => {
     const shown = await given.api.show(`loadbalancers/${lb}/stats`);
     expect(shown).toMatchObject({ total_connections: 9, active_connections: 0 });
     await table.transact([{ kind: 'put', item: row }]);
+  });
+
+  it('of listeners that were deleted stay in their load balancer’s, as one sum, and never count twice', async () => {
+    const { lb, listener } = await here();
+    const { table } = given.plane.services;
+    const counting = (ids: string[], totconns: number) => ({
+      generation: 1_000_000,
+      listeners: Object.fromEntries(
+        ids.map((id) => [id, { status: 'OPEN' as const, stats: { rx: 1, tx: 2, totconns, ereq: 0, conns: 0 } }]),
+      ),
+    });
+    const gone: string[] = [];
+    for (let round = 1; round <= 25; round++) {
+      const made = await given.api.createListener({ id: lb } as Shown, { protocol_port: 1_000 + round });
+      gone.push(made['id']);
+    }
+    await given.plane.settle();
+    const amphora = await BeatingAmphora.of(given.plane, lb);
+    const generation = async () => Number((await table.get({ pk: `LB#${lb}`, sk: 'LB' }))!['generation']);
+    const before = await generation();
+    await amphora.send({ ...counting([listener, ...gone], 4), generation: before });
+    const late = amphora.beat({ ...counting([listener, ...gone], 9), generation: before });
+    for (const id of gone) await given.api.delete(`listeners/${id}`);
+    await given.plane.settle();
+    await amphora.send({ ...counting([listener], 5), generation: await generation() });
+    const total = async () => (await given.api.show(`loadbalancers/${lb}/stats`))['total_connections'];
+    expect(await total()).toBe(25 * 4 + 5);
+    const health = (await table.get({ pk: `HEALTH#${amphora.id[0]}`, sk: amphora.id }))!;
+    const counters = Object.keys(health).filter((name) => name.startsWith('total_connections#'));
+    expect(counters).toEqual([`total_connections#${listener}`]);
+    await amphora.deliver(amphora.signed({ ...late, sent_at: late.sent_at + 60_000 }));
+    expect(await total()).toBe(25 * 4 + 9);
+    await given.plane.as('admin').put(`loadbalancers/${lb}/failover`);
+    await given.plane.settle();
+    const next = await BeatingAmphora.of(given.plane, lb);
+    await next.send({ ...counting([listener], 3), generation: await generation() });
+    expect(await total()).toBe(25 * 4 + 9 + 3);
+    expect((await given.api.show(`listeners/${listener}/stats`))['total_connections']).toBe(12);
+    const retired = (await table.get({ pk: `LB#${lb}`, sk: 'STATS' }))!;
+    const kept = Object.keys(retired).filter((name) => name.startsWith('total_connections#'));
+    expect(kept.toSorted()).toEqual([`total_connections#${listener}`, 'total_connections#deleted'].toSorted());
   });
 
   it('of a full page are an item of 4 KB, and a heartbeat without news is one write', async () => {

@@ -40,15 +40,18 @@ export class Owners {
   readonly doubled: string[] = [];
   /** VIPs that somebody was seen to listen on: who sees nobody sees no two either. */
   readonly held = new Set<string>();
-  readonly #service: LocalService;
+  /** Processes that had a socket of a VIP, at the last look. */
+  listening = 0;
+  readonly #service: Pick<LocalService, 'processes'>;
 
-  constructor(service: LocalService) {
+  constructor(service: Pick<LocalService, 'processes'>) {
     this.#service = service;
   }
 
   /** One look at every VIP. */
   look(places: Place[]): void {
     this.looks++;
+    this.listening = 0;
     const processes = this.#service.processes().filter(({ kind }) => kind === 'haproxy');
     const sockets = processes.map(({ pid, command }) => ({
       amphora: amphoraOf(pid, command),
@@ -58,6 +61,7 @@ export class Owners {
       // Read last: what is not there any more now was not open at the same time.
       const inodes = inodesOn(place);
       const holders = sockets.filter((one) => inodes.some((inode) => one.sockets.has(inode)));
+      this.listening += holders.length;
       const amphorae = new Set(holders.map(({ amphora }) => amphora));
       if (amphorae.size > 0) this.held.add(place.host);
       if (amphorae.size > 1) this.doubled.push(`${place.host}: ${[...amphorae].join(' and ')}`);

@@ -8,8 +8,10 @@ export class Probe {
   readonly subject: Subject;
   asked = 0;
   answered = 0;
-  /** When it answered, performance.now(). */
-  lastAnswerAt = performance.now();
+  /** Longest time between two answers. */
+  longestGapMs = 0;
+  /** performance.now() */
+  #lastAnswerAt = performance.now();
   #isStopped = false;
   readonly #ended: Promise<void>;
 
@@ -27,7 +29,9 @@ export class Probe {
       );
       if (isAnswered) {
         this.answered++;
-        this.lastAnswerAt = performance.now();
+        const now = performance.now();
+        this.longestGapMs = Math.max(this.longestGapMs, now - this.#lastAnswerAt);
+        this.#lastAnswerAt = now;
       }
       await sleep(thinkMs);
     }

@@ -8,6 +8,8 @@ import { askOnce, type Place } from '../support/tls-traffic.ts';
 import { TestMember } from '../support/traffic.ts';
 
 const port = 8080;
+/** 127.2.0.0/16 and on: neither amphorae nor VIPs are there. */
+const firstMemberNetwork = 2;
 const askWithinMs = 1_000;
 
 export interface Subject {
@@ -15,6 +17,8 @@ export interface Subject {
   id: string;
   place: Place;
   poolId: string;
+  /** The network its members are in, and nobody else's. */
+  members: string;
   /** Throws unless the answer is a member's. */
   ask: () => Promise<unknown>;
 }
@@ -47,10 +51,12 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
 function withSession(place: Place, moved: () => void) {
   let session: { cookie: string; member: string } | undefined;
   return async () => {
-    const text = await plainly(place, session?.cookie);
+    // Two may ask at once: who asks before there was an answer gets a session of its own.
+    const shown = session;
+    const text = await plainly(place, shown?.cookie);
     const member = /member-\d/.exec(text)![0];
     const cookie = /^set-cookie: ([^;\r]+)/im.exec(text)?.[1];
-    if (session !== undefined && member !== session.member) moved();
+    if (shown !== undefined && member !== shown.member) moved();
     if (cookie !== undefined) session = { cookie, member };
   };
 }
@@ -78,6 +84,13 @@ export class Subjects implements AsyncDisposable {
     return subjects;
   }
 
+  /** @returns of the load balancer's own network, where every address leads to the same members */
+  member({ members }: Pick<Subject, 'members'>, number: number, which = 0): Attributes {
+    const network = members.split('.').slice(0, 2).join('.');
+    const address = `${network}.${Math.floor(number / 250)}.${1 + (number % 250)}`;
+    return { ...this.members[which]!.attributes, address };
+  }
+
   async #flavor(name: string, data: object): Promise<string> {
     const { api } = this.#service;
     const profile = { name, provider_name: 'amphora', flavor_data: JSON.stringify(data) };
@@ -95,14 +108,15 @@ export class Subjects implements AsyncDisposable {
 
   async #make(name: string, given: Attributes, listener: Attributes = {}, pool: Attributes = {}): Promise<void> {
     const { api } = this.#service;
-    const members = this.members.map(({ attributes }) => attributes);
-    const default_pool = { name, protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members, ...pool };
+    const members = `127.${firstMemberNetwork + this.all.length}.0.0/16`;
+    const firstTwo = this.members.map((_, which) => this.member({ members }, which, which));
+    const default_pool = { name, protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members: firstTwo, ...pool };
     const listeners = [{ name, protocol: 'HTTP', protocol_port: port, default_pool, ...listener }];
     const { id } = await api.createLoadBalancer({ name, listeners, ...given });
-    this.all.push(this.#subject(name, await api.active(id)));
+    this.all.push(this.#subject(name, members, await api.active(id)));
   }
 
-  #subject(name: string, { id, vip_address, pools }: LoadBalancer): Subject {
+  #subject(name: string, members: string, { id, vip_address, pools }: LoadBalancer): Subject {
     const place = { host: vip_address, port };
     const questions: Record<string, () => Promise<unknown>> = {
       tls: () => within(askWithinMs, askOnce(place)),
@@ -110,7 +124,7 @@ export class Subjects implements AsyncDisposable {
         this.moved++;
       }),
     };
-    return { name, id, place, poolId: pools[0]!.id, ask: questions[name] ?? (() => plainly(place)) };
+    return { name, id, place, members, poolId: pools[0]!.id, ask: questions[name] ?? (() => plainly(place)) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

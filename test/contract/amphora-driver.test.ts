@@ -99,6 +99,12 @@ describe.each(Object.entries(implementations))('amphora driver: %s', (_name, mak
     await driver.postVipPlug(amphora, lb, '127.0.0.1', 1);
   });
 
+  it('leaves the VIP, twice too', async () => {
+    await driver.postVipPlug(amphora, lb, '127.0.0.1', 1);
+    expect(await driver.leaveVip(amphora, lb, '127.0.0.1', 2)).toMatchObject({ processes: 0 });
+    expect(await driver.leaveVip(amphora, lb, '127.0.0.1', 2)).toMatchObject({ processes: 0 });
+  });
+
   it('takes an archive that is gone for one that was shipped', async () => {
     const right = { url: 'http://127.0.0.1:1/', headers: {}, expires_at: 0 };
     await driver.grantArchive(amphora, `admin-${amphora.id}-20260301T000000Z-01234567`, right);
@@ -207,6 +213,12 @@ describe('amphora driver over HTTPS', () => {
     await expect(driver.postVipPlug(amphora, lb, '2001:db8::1', 3)).rejects.toThrow(Superseded);
     const body = JSON.stringify({ load_balancer_id: lb, epoch: 3 });
     expect(agent.heard[0]).toMatchObject({ method: 'POST', path: '/1.0/plug/vip/2001:db8::1', body });
+  });
+
+  it('ends quietly when who is to leave knows of a higher epoch', async () => {
+    agent.answer = { status: 409, body: { error: 'stale' } };
+    await expect(driver.leaveVip(amphora, lb, '192.0.2.1', 3)).rejects.toThrow(Superseded);
+    expect(agent.heard[0]).toMatchObject({ method: 'POST', path: '/1.0/leave/vip/192.0.2.1' });
   });
 
   it.each([400, 403, 500])('fails with both texts on an answer of %i', async (status) => {

@@ -13,6 +13,7 @@ import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
 import { LoopbackAddresses } from '../../local/compute/loopback-addresses.ts';
 import type { ProcessComputeDriver } from '../../local/compute/process-compute.ts';
 import { until } from '../support/agent-process.ts';
+import { Ec2World } from '../support/ec2-world.ts';
 import { authority, bootOf, TestHost } from '../support/process-amphorae.ts';
 
 const running = (compute: ComputeDriver, { compute_id }: Compute) =>
@@ -21,11 +22,15 @@ const running = (compute: ComputeDriver, { compute_id }: Compute) =>
     return found.state === 'RUNNING' ? found : null;
   });
 
-const implementations: Record<string, () => { compute: ComputeDriver; end(): Promise<void> }> = {
-  noop: () => ({ compute: new NoopComputeDriver(), end: async () => {} }),
-  process: () => {
+const implementations: Record<string, () => Promise<{ compute: ComputeDriver; end(): Promise<void> }>> = {
+  noop: async () => ({ compute: new NoopComputeDriver(), end: async () => {} }),
+  process: async () => {
     const host = new TestHost();
     return { compute: host.service(), end: () => host.close() };
+  },
+  ec2: async () => {
+    const world = await Ec2World.start();
+    return { compute: world.compute(), end: () => world[Symbol.asyncDispose]() };
   },
 };
 
@@ -33,8 +38,8 @@ describe.each(Object.entries(implementations))('compute driver: %s', (_name, mak
   let compute: ComputeDriver;
   let end: () => Promise<void>;
 
-  beforeEach(() => {
-    ({ compute, end } = make());
+  beforeEach(async () => {
+    ({ compute, end } = await make());
   });
   afterEach(() => end());
 

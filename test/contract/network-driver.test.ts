@@ -219,7 +219,8 @@ describe('taking a VIP on loopback', () => {
     const driver = new LoopbackNetworkDriver({ table, clock, newId, fence });
     const [subnet] = await driver.listSubnets();
     const vip = await driver.allocateVip(wanted({ load_balancer_id: lb, subnet_id: subnet!.id }));
-    const take = (id: string, epoch: number) => driver.takeVip(lb, vip, amphora(id), epoch);
+    const take = (id: string, epoch: number, leaving: string | null = null) =>
+      driver.takeVip(lb, vip, amphora(id), epoch, leaving);
     return { driver, vip, take };
   };
 
@@ -249,6 +250,28 @@ describe('taking a VIP on loopback', () => {
     await take('b', 2);
     expect(fenced).toEqual(['a']);
     expect(await driver.vipOwner(lb)).toBe('b');
+  });
+
+  it('spares the one that leaves by itself, and nobody else, until it is asked again without', async () => {
+    const fenced: string[] = [];
+    const { driver, take } = await setUp(async (id) => void fenced.push(id));
+    await take('a', 1);
+    await take('b', 2, 'a');
+    expect([await driver.vipOwner(lb), ...fenced]).toEqual(['b']);
+    await take('c', 3, 'a');
+    expect([await driver.vipOwner(lb), ...fenced]).toEqual(['c', 'b']);
+    await take('c', 3);
+    expect(fenced).toEqual(['b', 'a']);
+  });
+
+  it('fences one that was to leave when the VIP goes on to the next', async () => {
+    const fenced: string[] = [];
+    const { take } = await setUp(async (id) => void fenced.push(id));
+    await take('a', 1);
+    await take('b', 2, 'a');
+    await expect(take('b', 1)).rejects.toThrow(Superseded);
+    await take('c', 3);
+    expect(fenced.toSorted()).toEqual(['a', 'b']);
   });
 
   it('fences an amphora that was unplugged when another one takes it', async () => {

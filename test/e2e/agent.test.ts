@@ -241,6 +241,23 @@ describe('configuration', () => {
     expect((await amphora.plug(loadBalancer, vip, 2)).status).toBe(409);
   });
 
+  test('leaves a VIP: takes no new connection, and one with a lower epoch does not bring it back', async () => {
+    await serve();
+    expect(await answering(2)).toEqual(['m1']);
+    expect((await amphora.plug(loadBalancer, vip, 3)).status).toBe(202);
+    expect((await amphora.leave(loadBalancer, vip, 2)).status).toBe(409);
+    expect((await amphora.leave(loadBalancer, vip, 4)).status).toBe(202);
+    await expect(fetchOnce(vip, port)).rejects.toThrow();
+    expect((await amphora.plug(loadBalancer, vip, 4)).status).toBe(409);
+    await until('its connections have ended', async () => {
+      const { status, json } = await amphora.leave(loadBalancer, vip, 4);
+      return status === 202 && json['processes'] === 0;
+    });
+    await expect(fetchOnce(vip, port)).rejects.toThrow();
+    expect((await amphora.plug(loadBalancer, vip, 5)).status).toBe(202);
+    expect(await answering(2)).toEqual(['m1']);
+  });
+
   test('takes a load balancer without listeners, and forgets a deleted one', async () => {
     await serve();
     const empty = 'global\n  stats socket {{DIRECTORY}}/haproxy.sock level admin\ndefaults\n  mode http\n';

@@ -64,18 +64,13 @@ async function watched(id: string): Promise<string[]> {
   }
 }
 
-/** Many times what it takes, for a machine that is busy; a wave takes longer. */
-const longestMoveMs = 1_500;
-
-const interruption = ({ failedFrom = 0, failedUntil = 0 }: LoadResult): number => failedUntil - failedFrom;
-
 function told(results: LoadResult[]): string {
   const requests = results.reduce((sum, one) => sum + one.requests, 0);
   const failures = results.flatMap((one) => one.failures);
   return `${requests} requests, ${failures.length} failed: ${[...new Set(failures)].join(', ')}`;
 }
 
-test('a failover that is asked for shows what one move of a VIP costs', async () => {
+test('a failover that is asked for costs no request', async () => {
   await service.spare();
   const [first] = webs;
   const load = new Load(first!.vip, listenerPort);
@@ -84,12 +79,11 @@ test('a failover that is asked for shows what one move of a VIP costs', async ()
   await service.api.active(first!.id);
   await sleep(500);
   const result = await load.stop();
-  report('one failover: from the first failed request to the last', interruption(result));
   console.log(`one failover: ${told([result])}`);
-  expect(interruption(result)).toBeLessThan(longestMoveMs);
+  expect(result.failures).toEqual([]);
 }, 60_000);
 
-test('replaces every amphora under traffic, and no request fails but for moves of VIPs', async () => {
+test('replaces every amphora under traffic, and no request fails', async () => {
   const [before] = await images();
   await service.kill();
   await service.restart(['--amphora-image-name', 'next']);
@@ -107,7 +101,6 @@ test('replaces every amphora under traffic, and no request fails but for moves o
   console.log(progress.join('\n'));
   report('3 amphorae of a new image, waves of 1, 1, 1, 2 s of watching each', tookMs);
   report('longest pause between two answers', Math.max(...results.map(({ longestGapMs }) => longestGapMs)));
-  report('longest time from the first failed request of a VIP to its last', Math.max(...results.map(interruption)));
   console.log(`roll-out, ${count} moves of a VIP: ${told(results)}`);
   const rollout = await show(id);
   expect(rollout).toMatchObject({ status: 'COMPLETED', reason: null, load_balancers: { total: count, done: count } });
@@ -115,11 +108,8 @@ test('replaces every amphora under traffic, and no request fails but for moves o
   expect(progress.length).toBeGreaterThan(count);
   expect(await images()).toEqual(new Set([`next-${before}`]));
   for (const { vip } of webs) expect(await answersFrom(vip, listenerPort, 3)).toEqual(new Set(['member']));
-  // On loopback the old amphora is ended before another takes its address: one short interruption for each VIP, and nothing beside it.
-  for (const result of results) {
-    expect(result.failures.filter((one) => !/ECONNRE(SET|FUSED)|socket hang up/.test(one))).toEqual([]);
-    expect(interruption(result)).toBeLessThan(longestMoveMs);
-  }
+  // What comes listens before what goes leaves.
+  expect(results.flatMap((result) => result.failures)).toEqual([]);
 }, 180_000);
 
 test('goes on after the service was killed in the middle of it', async () => {

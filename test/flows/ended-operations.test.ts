@@ -114,3 +114,53 @@ describe('an amphora whose failover failed', () => {
     expect(await statusOf(amphora)).toBe('ALLOCATED');
   });
 });
+
+describe('a failover of a whole load balancer that failed', () => {
+  const noMachines = (builds: number) => {
+    for (let skipped = 1; skipped < builds; skipped++) world.on('compute.build', 'before', () => {});
+    world.on('compute.build', 'before', () => {
+      throw new TypeError('no machines left');
+    });
+  };
+  const shown = async (): Promise<{ id: string; role: string; status: string }[]> =>
+    (await world.api({ path: '/v2/octavia/amphorae' })).body.amphorae;
+  const statuses = async () => Object.fromEntries((await shown()).map(({ role, status }) => [role, status]));
+
+  async function fail(topology: 'SINGLE' | 'ACTIVE_STANDBY', builds: number) {
+    await world.close();
+    world = new FlowWorld({ topology });
+    const id = await world.createActive();
+    const before = await shown();
+    noMachines(builds);
+    expect(await world.failover(id)).toBe(202);
+    await world.settle();
+    expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ERROR', failed: 'failover' });
+    return { id, before };
+  }
+
+  it('shows on the one amphora it has, until the next failover', async () => {
+    const { id } = await fail('SINGLE', 1);
+    expect(await statuses()).toEqual({ STANDALONE: 'ERROR' });
+    expect(await world.failover(id)).toBe(202);
+    await world.settle();
+    expect(await statuses()).toEqual({ STANDALONE: 'ALLOCATED' });
+    expect(await unsoundness(world)).toEqual([]);
+  });
+
+  it('shows on the standby, which it began with, and not on the one that serves', async () => {
+    await fail('ACTIVE_STANDBY', 1);
+    expect(await statuses()).toEqual({ MASTER: 'ALLOCATED', BACKUP: 'ERROR' });
+  });
+
+  it('at the second of a pair shows on what was the master, and not on the new one', async () => {
+    const { id, before } = await fail('ACTIVE_STANDBY', 2);
+    const master = before.find(({ role }) => role === 'MASTER')!;
+    const [lost] = (await shown()).filter(({ status }) => status === 'ERROR');
+    expect(lost?.id).toBe(master.id);
+    expect(await statuses()).toEqual({ MASTER: 'ALLOCATED', BACKUP: 'ERROR' });
+    expect(await world.rename(id)).toBe(200);
+    await world.settle();
+    expect(await statuses()).toEqual({ MASTER: 'ALLOCATED', BACKUP: 'ALLOCATED' });
+    expect(await unsoundness(world)).toEqual([]);
+  });
+});

@@ -45,7 +45,7 @@ const faults: Record<string, { isPassing: boolean; inject(world: FlowWorld, at: 
 
 const methods = [
   ...['compute.build', 'compute.delete', 'network.plugVip', 'network.unplugVip', 'network.takeVip'],
-  ...['network.releaseVip', 'amphora.pushConfiguration', 'amphora.postVipPlug'],
+  ...['network.releaseVip', 'amphora.pushConfiguration', 'amphora.postVipPlug', 'amphora.leaveVip'],
   ...['amphora.putAuthorities', 'amphora.putCertificate', 'amphora.putHeartbeatKey'],
 ];
 

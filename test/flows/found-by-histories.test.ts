@@ -101,3 +101,51 @@ it('an interface that is plugged for an amphora which was swept meanwhile is tak
   expect(await unsoundness(world)).toEqual([]);
   await world.close();
 });
+
+it('an interface that is plugged while the other branch of its flow has failed is taken away again', async () => {
+  const world = new FlowWorld({ topology: 'ACTIVE_STANDBY' });
+  const failing = Promise.withResolvers<void>();
+  world.on('compute.build', 'before', async () => {
+    await failing.promise;
+    throw new TypeError('no machines left');
+  });
+  const plugging = world.hold('network.plugVip', 'before');
+  // It arrives after its interface was taken away, and before its machine is.
+  world.on(
+    'create-load-balancer/RevertComputeDelete',
+    'before',
+    async () => {
+      plugging.letGo();
+      for (let ticks = 0; ticks < 50; ticks++) await new Promise((resolve) => setImmediate(resolve));
+    },
+    2,
+  );
+  await world.create();
+  await plugging.reached();
+  failing.resolve();
+  await world.settle();
+  await world.age();
+  expect(await unsoundness(world)).toEqual([]);
+  await world.close();
+});
+
+it('a configuration that is pushed late makes no load balancer ACTIVE whose failover failed with the VIP on its way', async () => {
+  const world = new FlowWorld();
+  const id = await world.createActive();
+  world.on('failover-amphora/ConfirmConfiguration', 'before', () => {
+    throw new TypeError('as tested, when the new amphora has the VIP');
+  });
+  expect(await world.failover(id)).toBe(202);
+  expect(await world.rename(id, 'meanwhile')).toBe(200);
+  await world.settle();
+  const { generation } = await world.loadBalancer(id);
+  const late = { load_balancer_id: id, generation };
+  await world.queue.send('work', { group: id, deduplication: 'late', body: late });
+  await world.settle();
+  expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ERROR', failed: 'failover' });
+  expect(await world.rename(id, 'again')).toBe(200);
+  await world.settle();
+  expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ACTIVE' });
+  expect(await unsoundness(world)).toEqual([]);
+  await world.close();
+});

@@ -28,6 +28,15 @@ const handedOver = [
   'amphora.pushConfiguration',
 ];
 const replaced = [...handedOver, 'network.unplugVip', 'compute.delete'];
+/** One that is well leaves once the other one listens, and is ended when its connections have. */
+const replacedInGoodOrder = [
+  ...handedOver.slice(0, -1),
+  'amphora.leaveVip',
+  'amphora.pushConfiguration',
+  'amphora.leaveVip',
+  'network.unplugVip',
+  'compute.delete',
+];
 
 describe('a single amphora', () => {
   it('is built, plugged, configured and given the VIP when a load balancer is created', async () => {
@@ -53,7 +62,7 @@ describe('a single amphora', () => {
     const id = await world.createActive();
     const [old] = (await world.loadBalancer(id)).amphora_ids;
     const confirmed = ['amphora.pushConfiguration'];
-    expect(await callsOf(() => world.failover(id))).toEqual(['compute.build', ...replaced, ...confirmed]);
+    expect(await callsOf(() => world.failover(id))).toEqual(['compute.build', ...replacedInGoodOrder, ...confirmed]);
     const { amphora_ids, vip_epoch } = await world.loadBalancer(id);
     expect(amphora_ids).not.toContain(old);
     expect(vip_epoch).toBe(2);
@@ -63,10 +72,10 @@ describe('a single amphora', () => {
     world = new FlowWorld({ spare_amphorae: 2 });
     await world.housekeeping();
     const id = await world.createActive();
-    expect(await callsOf(() => world.failover(id))).toEqual([...replaced, 'amphora.pushConfiguration']);
+    expect(await callsOf(() => world.failover(id))).toEqual([...replacedInGoodOrder, 'amphora.pushConfiguration']);
   });
 
-  it('is replaced in the same way when its health alone asks for it', async () => {
+  it('is fenced before another one listens when its health asks for it', async () => {
     world = new FlowWorld();
     const id = await world.createActive();
     const [old] = (await world.loadBalancer(id)).amphora_ids;

@@ -1,5 +1,7 @@
 // Random histories: writes of clients beside failures, deaths, lost and late messages, silent amphorae and leaps of the clock. HISTORIES
-// says how many; nightly it is 10,000.
+// says how many: nightly it is 10,000, `HISTORIES=10000 npm test -- test/flows/histories.test.ts`. A history is the same whenever it is
+// told again; one that fails prints the command. That it would fail, were the product broken, show mutants: `node test/mutants/main.ts`
+// breaks one rule after the other in a copy of the tree, and expects the histories to fail there.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type History, histories, tell } from '../support/histories.ts';
@@ -24,9 +26,27 @@ function reportOf(details: fc.RunDetails<[History]>): string {
   ].join('\n');
 }
 
+/** A line every half minute: how many were told, and how fast. */
+function progress(): () => void {
+  const since = performance.now();
+  let count = 0;
+  let told = 0;
+  return () => {
+    count++;
+    const seconds = (performance.now() - since) / 1_000;
+    if (seconds < 30 * (told + 1)) return;
+    told++;
+    console.log(
+      `histories: ${count} of ${numRuns} in ${seconds.toFixed(0)} s, ${(count / seconds).toFixed(1)} a second`,
+    );
+  };
+}
+
 it('every history ends with what was accepted in force, nothing left behind and nothing counted twice', async () => {
+  const count = progress();
   const property = fc.asyncProperty(histories, async (history) => {
     const wrong = await tell(history);
+    count();
     if (wrong.length > 0) throw new Error(wrong.join('\n'));
   });
   const since = performance.now();

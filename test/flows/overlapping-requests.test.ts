@@ -112,8 +112,9 @@ describe('a write', () => {
 
 describe('a write while an amphora of a pair is replaced', () => {
   const last = 'failover-amphora/ReplaceAmphora';
-  /** The VIP is not taken a second time, and what comes after the last step ends the old amphora. */
-  const isBefore = ({ name }: { name: string }) => !/^(TakeVip|PostVipPlug|UnplugVip|ComputeDelete)$/.test(name);
+  /** The VIP is not taken a second time, what comes after the last step ends the old amphora, and one that is lost does not leave. */
+  const isBefore = ({ name }: { name: string }) =>
+    !/^(TakeVip|PostVipPlug|AwaitLeaving|UnplugVip|ComputeDelete)$|(Leave|Fence)Vip$/.test(name);
   /** Of the replacement, with the build of the new amphora and the step that plans it all. */
   const restoring = [...statesOf('failover-amphora', 'build-amphora').filter(isBefore), plan];
   const memberPath = async (world: FlowWorld) => {

@@ -1,6 +1,7 @@
 // Hundreds of amphorae that fall silent at once, for reasons that are none of theirs: nothing is failed over, zone by zone, and what
 // is failed over in the end goes at the pace that is set.
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
 import { FlowAmphorae } from '../support/flow-amphorae.ts';
 import { FlowWorld } from '../support/flow-world.ts';
@@ -11,8 +12,9 @@ const stepMs = 10_000;
 
 let world: FlowWorld;
 let amphorae: FlowAmphorae;
+const measured: unknown[] = [];
 beforeAll(async () => {
-  world = new FlowWorld();
+  world = new FlowWorld({}, { metrics: { put: async (...each) => void measured.push(each) } });
   amphorae = new FlowAmphorae(world, { isCounting: false });
   for (const zone of zones) {
     await addZone(zone);
@@ -87,10 +89,15 @@ it('holds failovers back while three in ten are silent, says so, and releases by
   expect(await pass(600_000)).toBe(0);
   expect(told().toSorted()).toEqual(zones.map((zone) => ['storm_guard_engaged', zone, 76]));
   expect(await summaryOf('zone-b')).toContain('76 of 250 of zone zone-b fell silent at once');
+  expect(measured.at(-1)).toEqual([
+    { StormGuardedZones: 2 },
+    { zones: zones.join(','), silent: '152', amphorae: '500' },
+  ]);
   amphorae.silent.clear();
   expect(await pass(30_000)).toBe(0);
   expect(told().slice(2).toSorted()).toEqual(zones.map((zone) => ['storm_guard_released', zone, 0]));
   expect(await summaryOf('zone-b')).not.toContain('fell silent');
+  expect(measured.at(-1)).toEqual([{ StormGuardedZones: 0 }, { zones: '', silent: '0', amphorae: '500' }]);
   expect(await idsThere()).toEqual(before);
 });
 
@@ -112,6 +119,43 @@ it('holds one zone back and fails over in the other, never more at once than is 
   expect(held.filter((id) => !there.has(id))).toEqual([]);
   expect(lost.filter((id) => there.has(id))).toEqual([]);
   expect(told()).toEqual([['storm_guard_engaged', 'zone-a', 100]]);
+});
+
+/** Flows go on, and what they end is replaced, until nothing is left to do. @returns the most that were under way at once */
+async function recover(lost: string[]): Promise<number> {
+  let most = 0;
+  for (let rounds = 0; rounds < 60; rounds++) {
+    await pass(20_000);
+    most = Math.max(most, await underWay());
+    await world.runOut();
+    const there = await idsThere();
+    if (!lost.some((id) => there.has(id))) return most;
+  }
+  throw new Error('some are never replaced');
+}
+
+it('machines that end by the hundred are held back while their zone goes out, and then replaced at the pace that is set', async () => {
+  const lost = await silence('zone-a', 100);
+  const handle = computeEventHandler(world.services);
+  for (const amphora_id of lost) {
+    await handle({ detail: { 'instance-id': `i-${amphora_id}`, state: 'terminated', amphora_id } });
+    world.clock.turn(100);
+  }
+  // Those that were told of before anybody could know how many there would be.
+  expect(await underWay()).toBe(10);
+  expect(told()).toEqual([['storm_guard_engaged', 'zone-a', 76]]);
+  await world.runOut();
+  expect(await pass(50_000)).toBe(0);
+  expect(await recover(lost)).toBe(10);
+  expect(told().at(-1)).toEqual(['storm_guard_released', 'zone-a', 0]);
+});
+
+it('one machine that ends is not waited for', async () => {
+  const [amphora_id] = await silence('zone-b', 1);
+  const detail = { 'instance-id': `i-${amphora_id}`, state: 'terminated', amphora_id: amphora_id! };
+  expect(await computeEventHandler(world.services)({ detail })).toEqual({ failed_over: 1 });
+  await world.runOut();
+  expect((await idsThere()).has(amphora_id!)).toBe(false);
 });
 
 it('a zone whose last amphora goes is not held back for good', async () => {

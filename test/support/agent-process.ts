@@ -48,6 +48,11 @@ export class TestQueue {
   readonly keys = [heartbeatKey];
   lastKey = '';
   isAway = false;
+  /** Takes requests and never answers, as behind a network that was cut. */
+  isMute = false;
+  muted = 0;
+  /** Whom the last heartbeat came from. */
+  lastSender = '';
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -60,6 +65,8 @@ export class TestQueue {
     server.on('request', async (incoming, response) => {
       let body = '';
       for await (const chunk of incoming) body += chunk;
+      if (queue.isMute) return void queue.muted++;
+      queue.lastSender = incoming.socket.remoteAddress ?? '';
       const { status, answer } = queue.#take(body);
       response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(answer));
     });
@@ -204,6 +211,10 @@ export class TestAmphora {
     const digest = createHash('sha256').update(text).digest('hex');
     const headers = { 'x-octavia-generation': String(generation), 'x-octavia-digest': digest };
     return this.call('PUT', `/1.0/loadbalancer/${this.id}/${loadBalancerId}/haproxy`, text, headers);
+  }
+
+  leave(loadBalancerId: string, vip: string, epoch: number): Promise<Answer> {
+    return this.call('POST', `/1.0/leave/vip/${vip}`, JSON.stringify({ load_balancer_id: loadBalancerId, epoch }));
   }
 
   plug(loadBalancerId: string, vip: string, epoch = 1): Promise<Answer> {

@@ -1,6 +1,7 @@
 // Amphorae of the flow tests' world as the health manager hears them: they count traffic, speak, and fall silent when told to.
 import { createHmac } from 'node:crypto';
 import type { SQSEvent } from 'aws-lambda';
+import { messagesOf } from '../../amphora/agent/heartbeat-parts.ts';
 import type { Heartbeat, SignedHeartbeat } from '../../amphora/agent-api.ts';
 import type { AmphoraRow } from '../../lambdas/domain/amphora.ts';
 import { heartbeatPurpose } from '../../lambdas/domain/heartbeat.ts';
@@ -13,7 +14,12 @@ interface Life {
   seq: number;
   /** Connections it has carried. */
   connections: number;
+  /** Which half of the members it finds down. */
+  half: number;
 }
+
+/** Of a message, so that heartbeats come in parts. */
+const partBytes = 300;
 
 export class FlowAmphorae {
   readonly silent = new Set<string>();
@@ -38,8 +44,22 @@ export class FlowAmphorae {
     this.#lifeOf(amphoraId).connections += connections;
   }
 
+  /** Its agent begins anew, without the account of what it has counted. */
+  forget(amphoraId: string): void {
+    this.#lives.delete(amphoraId);
+  }
+
+  /** From now on it finds those members down that it found up. */
+  turn(amphoraId: string): void {
+    this.#lifeOf(amphoraId).half ^= 1;
+  }
+
+  wordOf(amphoraId: string, memberId: string): 'UP' | 'DOWN' {
+    return Number.parseInt(memberId.at(-1)!, 16) % 2 === this.#lifeOf(amphoraId).half ? 'DOWN' : 'UP';
+  }
+
   #lifeOf(amphoraId: string): Life {
-    const life = this.#lives.get(amphoraId) ?? { seq: 0, connections: 0 };
+    const life = this.#lives.get(amphoraId) ?? { seq: 0, connections: 0, half: 0 };
     this.#lives.set(amphoraId, life);
     return life;
   }
@@ -47,10 +67,10 @@ export class FlowAmphorae {
   /** The next heartbeats of those that are not silent. */
   async beats(): Promise<SignedHeartbeat[]> {
     const speaking = (await this.all()).filter(({ id }) => !this.silent.has(id));
-    return Promise.all(speaking.map((row) => this.#beat(row)));
+    return (await Promise.all(speaking.map((row) => this.#beat(row)))).flat();
   }
 
-  async #beat(row: AmphoraRow): Promise<SignedHeartbeat> {
+  async #beat(row: AmphoraRow): Promise<SignedHeartbeat[]> {
     const { clock, outside } = this.#world;
     const life = this.#lifeOf(row.id);
     const held = await outside.amphora.getInfo({ id: row.id, lb_network_ip: row.lb_network_ip ?? '' });
@@ -63,18 +83,28 @@ export class FlowAmphorae {
       load_balancer_id: row.load_balancer_id,
       generation: held.generation,
       digest: held.digest,
-      pools: {},
-      listeners: this.isCounting ? await this.#listeners(row, life) : {},
+      ...(this.isCounting ? await this.#statuses(row, life) : { listeners: {}, pools: {} }),
     };
-    const payload = JSON.stringify(said);
     const key = outside.sealer.open(row.heartbeat_key, heartbeatPurpose(row.id));
-    return { amphora_id: row.id, payload, hmac: createHmac('sha256', key).update(payload).digest('hex') };
+    return messagesOf(said, partBytes).map((message) => {
+      const payload = JSON.stringify(message);
+      return { amphora_id: row.id, payload, hmac: createHmac('sha256', key).update(payload).digest('hex') };
+    });
   }
 
-  async #listeners({ load_balancer_id }: AmphoraRow, { connections }: Life): Promise<Heartbeat['listeners']> {
+  async #statuses({ id, load_balancer_id }: AmphoraRow, { connections }: Life) {
     const tree = load_balancer_id === null ? undefined : await readTree(this.#world.outside.table, load_balancer_id);
     const stats = { tx: 2 * connections, rx: connections, totconns: connections, ereq: 0, conns: 0 };
-    return Object.fromEntries((tree?.listeners ?? []).map(({ id }) => [id, { status: 'OPEN' as const, stats }]));
+    const listeners: Heartbeat['listeners'] = {};
+    const pools: Heartbeat['pools'] = {};
+    for (const listener of tree?.listeners ?? []) {
+      listeners[listener.id] = { status: 'OPEN', stats };
+      if (listener.default_pool_id === null) continue;
+      const members = tree!.members.filter((member) => member.pool_id === listener.default_pool_id);
+      const words = Object.fromEntries(members.map((member) => [member.id, this.wordOf(id, member.id)]));
+      pools[`${listener.default_pool_id}:${listener.id}`] = { status: 'UP', members: words };
+    }
+    return { listeners, pools };
   }
 
   /** @returns those that go back to their queue */

@@ -41,9 +41,10 @@ export abstract class FlowClient {
 
   /** @returns its id */
   async flavor(data: object): Promise<string> {
-    const profile = { name: 'flavor', provider_name: 'amphora', flavor_data: JSON.stringify(data) };
+    const name = this.outside.newId();
+    const profile = { name, provider_name: 'amphora', flavor_data: JSON.stringify(data) };
     const flavor_profile_id = await this.#made('flavorprofiles', { flavorprofile: profile });
-    return this.#made('flavors', { flavor: { name: 'flavor', flavor_profile_id } });
+    return this.#made('flavors', { flavor: { name, flavor_profile_id } });
   }
 
   async #made(path: string, body: Record<string, object>): Promise<string> {

@@ -72,7 +72,10 @@ export const isChild = ({ definition }: TaskState): boolean => definition['Resou
 export function lastCaught(flow: string): TaskState {
   const catching = taskStates.filter(
     (state) =>
-      state.flow === flow && !state.isRevert && !isChild(state) && state.definition['Catch']?.[0]?.Next !== 'Replaced',
+      state.flow === flow &&
+      !state.isRevert &&
+      !isChild(state) &&
+      !['Replaced', 'UnplugVip'].includes(state.definition['Catch']?.[0]?.Next),
   );
   return catching.filter(({ definition }) => definition['Catch'] !== undefined).at(-1)!;
 }

@@ -57,6 +57,7 @@ const effects = new Set(
     'network.releaseVip',
     'amphora.pushConfiguration',
     'amphora.postVipPlug',
+    'amphora.leaveVip',
     'amphora.putAuthorities',
     'amphora.putCertificate',
     'amphora.putHeartbeatKey',

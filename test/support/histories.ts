@@ -3,10 +3,11 @@
 import fc from 'fast-check';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
-import { type Site, writeGroup } from './history-calls.ts';
+import { failover, type Site, writeGroup } from './history-calls.ts';
 import { disagreements, settleAndHeal, Watch } from './history-invariants.ts';
 import { HistoryModel } from './history-model.ts';
 import { HistoryWorld } from './history-world.ts';
+import { seeded } from './random.ts';
 
 export interface Happening {
   what: keyof typeof happenings;
@@ -83,6 +84,38 @@ async function endMachine(site: Site, n: number): Promise<void> {
   await attempt(() => computeEventHandler(site.world.services)({ detail }))();
 }
 
+async function forget(site: Site, n: number): Promise<void> {
+  const one = await amphoraOf(site, n);
+  if (one) site.world.amphorae.forget(one.id);
+}
+
+async function turn(site: Site, n: number): Promise<void> {
+  const one = await amphoraOf(site, n);
+  if (one) site.world.amphorae.turn(one.id);
+}
+
+/** A move of a VIP takes so long that its flow is given up, and another one has moved it by then. */
+async function overtake(site: Site, n: number): Promise<void> {
+  const { world } = site;
+  world.holdMove(n);
+  await failover(site, n);
+  await world.advance(60);
+  await world.abortFlows();
+  await world.advance(60);
+  world.letGo();
+}
+
+/** Nothing is PENDING past its deadline then, but what a flow works on, which ends by its own. */
+async function housekeep({ world, complaints }: Site): Promise<void> {
+  const refusals = world.refusals.length;
+  await world.housekeeping();
+  if (world.refusals.length > refusals) return;
+  const running = new Set(world.running().map(({ name }) => name));
+  for (const { id, operation, lease } of await world.loadBalancers())
+    if (operation !== null && operation.deadline < world.clock.now() && !running.has(lease?.execution ?? ''))
+      complaints.push(`${id} waits for its ${operation.kind} past its deadline`);
+}
+
 const happenings = {
   write: async (site: Site, { calls }: Happening) => writeGroup(site, calls),
   pass: async () => {},
@@ -97,7 +130,11 @@ const happenings = {
   letGo: async ({ world }: Site) => world.letGo(),
   die: async ({ world }: Site, { n }: Happening) => world.dieAfter(1 + (n % 40)),
   abort: async ({ world }: Site) => world.abortFlows(),
-  housekeeping: async ({ world }: Site) => world.housekeeping(),
+  overtake: async (site: Site, { n }: Happening) => overtake(site, n),
+  repeat: async ({ world }: Site) => world.table.repeatNext(),
+  turn: async (site: Site, { n }: Happening) => turn(site, n),
+  forget: async (site: Site, { n }: Happening) => forget(site, n),
+  housekeeping: async (site: Site) => housekeep(site),
   scan: async ({ world }: Site) => attempt(() => scanHealth(world.services))(),
   carry: async (site: Site, { n }: Happening) => carry(site, n),
   beat: async (site: Site, { n }: Happening) => beat(site, n),
@@ -139,8 +176,19 @@ export const histories: fc.Arbitrary<History> = fc.record({
 
 const beginning: Happening = { what: 'write', n: 0, calls: [0], ticks: 3 };
 
+/** Chance too is the same each time: who loses a race waits at random. */
+async function withChance<T>(seed: number, work: () => Promise<T>): Promise<T> {
+  const { random } = Math;
+  Math.random = seeded(seed);
+  return work().finally(() => {
+    Math.random = random;
+  });
+}
+
 /** @returns what went wrong; empty when nothing did */
-export async function tell({ isPair, hasSpare, seed, happenings: given }: History): Promise<string[]> {
+export const tell = (history: History): Promise<string[]> => withChance(history.seed, () => told(history));
+
+async function told({ isPair, hasSpare, seed, happenings: given }: History): Promise<string[]> {
   const topology = isPair ? 'ACTIVE_STANDBY' : 'SINGLE';
   // A site this small would soon be called stormy; what is silent has ended here.
   const config = { topology, spare_amphorae: hasSpare ? 1 : 0, failover_share_limit: 1 } as const;

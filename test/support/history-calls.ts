@@ -168,7 +168,7 @@ const batch = (site: Site, n: number) =>
     return outcome;
   });
 
-const failover = async (site: Site, n: number): Promise<void> => {
+export const failover = async (site: Site, n: number): Promise<void> => {
   const one = site.model.pick('loadbalancer', n);
   if (one) await sent(site, 'failover', { method: 'PUT', path: `loadbalancers/${one.id}/failover` }, () => true);
 };

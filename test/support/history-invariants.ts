@@ -2,6 +2,7 @@
 
 import { childrenOf } from '../../lambdas/domain/tree.ts';
 import { scanHealth } from '../../lambdas/health-manager/scan.ts';
+import { readAmphorae } from '../../lambdas/repositories/amphorae.ts';
 import { readStatistics } from '../../lambdas/repositories/statistics.ts';
 import { readTree } from '../../lambdas/repositories/trees.ts';
 import { unsoundness } from './flow-soundness.ts';
@@ -46,6 +47,8 @@ export class Watch {
       for (const name of ['generation', 'applied_generation', 'vip_epoch'] as const)
         this.#rises(`${name} of ${row.id}`, row[name]);
       if (row.applied_generation > row.generation) this.#complain(`${row.id} runs what nobody asked for`);
+      if (row.provisioning_status === 'ACTIVE' && row.applied_generation < row.generation)
+        this.#complain(`${row.id} is ACTIVE and runs ${row.applied_generation} of ${row.generation}`);
       if (row.provisioning_status.startsWith('PENDING') && row.operation === null)
         this.#complain(`${row.id} is ${row.provisioning_status} and waits for nothing`);
       // Of what is being deleted nobody counts any more.
@@ -53,7 +56,7 @@ export class Watch {
         await this.#statistics(row.id, row.amphora_ids);
     }
     this.#operations();
-    for (const one of world.network.complaints.splice(0)) this.#complain(one);
+    for (const { complaints } of [world.vips, world.table]) for (const one of complaints.splice(0)) this.#complain(one);
   }
 
   #transitions(): void {
@@ -116,6 +119,7 @@ export async function settleAndHeal(site: Site): Promise<void> {
     await world.settle();
   }
   await world.age();
+  await world.amphorae.speak();
 }
 
 /** @returns what is wrong in the end */
@@ -125,12 +129,27 @@ export async function disagreements(site: Site): Promise<string[]> {
   const rows = await world.loadBalancers();
   for (const { name, provisioning_status, reason } of rows)
     if (provisioning_status !== 'ACTIVE') wrong.push(`${name} is ${provisioning_status} in the end: ${reason}`);
+  for (const { id } of rows) wrong.push(...(await misheard(site, id)));
   const seen = new Map<string, Seen>();
   for (const { id } of rows) for (const [tag, one] of await resourcesOf(site, id)) seen.set(tag, one);
   for (const one of model.all) wrong.push(...judged(one, seen.get(one.tag)));
   const tags = new Set(model.all.map(({ tag }) => tag));
   for (const tag of seen.keys()) if (!tags.has(tag)) wrong.push(`nobody asked for ${tag}`);
   return wrong;
+}
+
+/** Members whose operating status is not what the amphora that serves said last. */
+async function misheard({ world }: Site, id: string): Promise<string[]> {
+  const { loadBalancer, listeners, members } = (await readTree(world.outside.table, id))!;
+  const amphorae = await readAmphorae(world.outside.table, loadBalancer.amphora_ids);
+  const serving = amphorae.find(({ role }) => role !== 'BACKUP');
+  if (serving === undefined || loadBalancer.provisioning_status !== 'ACTIVE') return [];
+  const served = new Set(listeners.map(({ default_pool_id }) => default_pool_id));
+  return members
+    .filter(({ pool_id }) => served.has(pool_id))
+    .map((one) => ({ one, to: world.amphorae.wordOf(serving.id, one.id) === 'UP' ? 'ONLINE' : 'ERROR' }))
+    .filter(({ one, to }) => one.operating_status !== to)
+    .map(({ one, to }) => `member ${one.id} is ${one.operating_status}, its amphora says ${to}`);
 }
 
 interface Seen {

@@ -1,17 +1,13 @@
-// The flow tests' world as a random history needs it: the same ids and the same order of calls each time, a network that notes who
-// took which VIP, amphorae that keep what they were told, and every way in which things go wrong.
+// The flow tests' world as a random history needs it: the same ids and the same order of calls each time, and every way in which
+// things go wrong.
 import { createHash } from 'node:crypto';
 import type { SignedHeartbeat } from '../../amphora/agent-api.ts';
 import { DriverError } from '../../lambdas/domain/errors.ts';
-import type { AmphoraAddress, Configuration } from '../../lambdas/drivers/amphora/amphora-driver.ts';
-import { NoopAmphoraDriver } from '../../lambdas/drivers/amphora/noop.ts';
-import type { Vip } from '../../lambdas/drivers/network/network-driver.ts';
-import { NoopNetworkDriver } from '../../lambdas/drivers/network/noop.ts';
-import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 import { TableUnavailable } from '../../lambdas/drivers/table/table.ts';
 import type { Config } from '../../lambdas/runtime/config.ts';
 import { FlowAmphorae } from './flow-amphorae.ts';
 import { FlowWorld } from './flow-world.ts';
+import { RememberingAmphorae, RepeatedTable, VipWatch, WatchedCompute, WatchedNetwork } from './history-drivers.ts';
 import { seeded } from './random.ts';
 import { TurnableClock } from './services.ts';
 
@@ -26,37 +22,14 @@ function numberedIds(): () => string {
   };
 }
 
-/** Complains when a VIP goes to an amphora at an epoch below one that had it before. */
-class WatchedNetwork extends NoopNetworkDriver {
-  readonly complaints: string[] = [];
-  readonly #epochs = new Map<string, number>();
-
-  override async takeVip(id: string, vip: Vip, amphora: { id: string }, epoch: number): Promise<void> {
-    const before = await this.vipOwner(id);
-    await super.takeVip(id, vip, amphora, epoch);
-    const highest = this.#epochs.get(vip.vip_port_id) ?? 0;
-    if (epoch < highest && before !== amphora.id)
-      this.complaints.push(`the VIP of ${id} went to another amphora at epoch ${epoch}, after ${highest}`);
-    this.#epochs.set(vip.vip_port_id, Math.max(highest, epoch));
-  }
-}
-
-class RememberingAmphorae extends NoopAmphoraDriver {
-  readonly texts = new Map<string, string>();
-
-  override async pushConfiguration(amphora: AmphoraAddress, configuration: Configuration) {
-    const applied = await super.pushConfiguration(amphora, configuration);
-    this.texts.set(amphora.id, configuration.text);
-    return applied;
-  }
-}
-
 function outsideOf() {
   const clock = new TurnableClock();
-  const table = new SqliteTable({ path: ':memory:' });
+  const table = new RepeatedTable();
   const newId = numberedIds();
-  const network = new WatchedNetwork({ table, clock, newId });
-  return { clock, table, newId, network, amphora: new RememberingAmphorae() };
+  const vips = new VipWatch();
+  const network = new WatchedNetwork({ table, clock, newId }, vips);
+  const drivers = { network, amphora: new RememberingAmphorae(vips), compute: new WatchedCompute(vips) };
+  return { vips, services: { clock, table, newId, ...drivers } };
 }
 
 /** Ways a driver's method fails. */
@@ -73,10 +46,13 @@ const methods = [
   ...['network.releaseVip', 'amphora.pushConfiguration', 'amphora.postVipPlug', 'queue.send', 'flows.start'],
 ];
 const holdable = ['network.takeVip', 'network.takeVip', 'amphora.pushConfiguration', 'compute.build', 'table.transact'];
+/** Where a move of a VIP may stand still: before its epoch is raised, on its way with it, and on its way to the amphora. */
+const moves = ['failover-amphora/TakeVip', 'network.takeVip', 'amphora.postVipPlug', 'failover-amphora/StandbyTakeVip'];
 
 export class HistoryWorld extends FlowWorld {
   readonly amphorae: FlowAmphorae;
-  readonly network: WatchedNetwork;
+  readonly vips: VipWatch;
+  readonly table: RepeatedTable;
   readonly texts: Map<string, string>;
   /** Heartbeats on their way. */
   late: SignedHeartbeat[] = [];
@@ -88,9 +64,10 @@ export class HistoryWorld extends FlowWorld {
 
   constructor(config: Partial<Config>, seed: number) {
     const outside = outsideOf();
-    super(config, outside);
-    this.network = outside.network;
-    this.texts = outside.amphora.texts;
+    super(config, outside.services);
+    this.vips = outside.vips;
+    this.table = outside.services.table;
+    this.texts = outside.services.amphora.texts;
     this.amphorae = new FlowAmphorae(this);
     const random = seeded(seed);
     this.pace = async () => {
@@ -129,8 +106,17 @@ export class HistoryWorld extends FlowWorld {
 
   /** The next such call takes very long: it arrives when it is let go, whatever became of its flow. */
   holdOne(n: number): void {
+    this.#holdAt(holdable[n % holdable.length]!);
+  }
+
+  /** So does the next move of a VIP. */
+  holdMove(n: number): void {
+    this.#holdAt(moves[n % moves.length]!);
+  }
+
+  #holdAt(at: string): void {
     const gate = Promise.withResolvers<void>();
-    this.on(holdable[n % holdable.length]!, 'before', () => gate.promise);
+    this.on(at, 'before', () => gate.promise);
     this.#held.push(gate.resolve);
   }
 
@@ -153,6 +139,14 @@ export class HistoryWorld extends FlowWorld {
     this.clock.turn(ms);
   }
 
+  /** Whoever is held up ends with this world: the next one's rows have the same ids, and writers of a row queue up by its id. */
+  override async close(): Promise<void> {
+    this.die();
+    this.letGo();
+    for (let ticks = 0; ticks < 20; ticks++) await nextTick();
+    await super.close();
+  }
+
   dieAfter(calls: number): void {
     this.atEffect = { number: this.effects + calls, act: this.die };
   }
@@ -162,6 +156,7 @@ export class HistoryWorld extends FlowWorld {
     this.faults.length = 0;
     this.atEffect = undefined;
     this.pace = async () => {};
+    this.table.calm();
     this.letGo();
   }
 }

@@ -92,7 +92,7 @@ export class LocalService implements AsyncDisposable {
     this.#options = options;
     if (options.uid !== undefined) chownSync(this.temporary, options.uid, options.uid);
     // A test run that is broken off leaves nothing behind either.
-    process.once('exit', () => this.#killEverything());
+    process.once('exit', () => this.#leaveNothing());
   }
 
   static async start(options: ServiceOptions = {}): Promise<LocalService> {
@@ -167,6 +167,13 @@ export class LocalService implements AsyncDisposable {
   async killAll(): Promise<void> {
     await this.kill();
     await eventually('nothing runs', () => this.#killEverything().length === 0);
+  }
+
+  /** An agent that is being killed may have started another HAProxy. */
+  #leaveNothing(): void {
+    for (let looks = 0; looks < 500 && this.#killEverything().length > 0; looks++)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    rmSync(this.temporary, { recursive: true, force: true, maxRetries: 3 });
   }
 
   #killEverything(): ProcessOfState[] {

@@ -14,13 +14,15 @@ import type { Clock } from '../../lambdas/runtime/clock.ts';
 import { defaultConfig } from '../../lambdas/runtime/config.ts';
 import { newId } from '../../lambdas/runtime/ids.ts';
 import { silentLogger } from '../../lambdas/runtime/logger.ts';
+import { silentMetrics } from '../../lambdas/runtime/metrics.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
 
 /** Stands still until it is turned; who sleeps turns it. */
 export class TurnableClock implements Clock {
   #now = Date.parse('2025-06-01T12:00:00Z');
+  /** Whole milliseconds, as a real one's: who waits at random waits for parts of them. */
   now(): number {
-    return this.#now;
+    return Math.floor(this.#now);
   }
   turn(ms: number): void {
     this.#now += ms;
@@ -51,6 +53,7 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
   return {
     config: defaultConfig,
     logger: silentLogger,
+    metrics: silentMetrics,
     clock,
     newId,
     table,

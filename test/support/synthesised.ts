@@ -19,16 +19,22 @@ export interface Synthesised {
   stateful: Template;
   network: Template;
   controlPlane: Template;
+  observability: Template;
 }
 
-export function synthesise(): Synthesised {
+/** @param context beside that of cdk.json */
+export function synthesise(context: Record<string, unknown> = {}): Synthesised {
   const outdir = mkdtempSync(join(tmpdir(), 'octavia-synth-'));
-  const { stateful, network, controlPlane } = octaviaApp({ outdir, context: cdkContext() });
+  const { stateful, network, controlPlane, observability } = octaviaApp({
+    outdir,
+    context: { ...cdkContext(), ...context },
+  });
   return {
     outdir,
     stateful: Template.fromStack(stateful),
     network: Template.fromStack(network),
     controlPlane: Template.fromStack(controlPlane),
+    observability: Template.fromStack(observability),
   };
 }
 

@@ -204,7 +204,7 @@ describe('sample events', () => {
   });
 
   it('compute-event leaves alone a machine that is no amphora', async () => {
-    expect(await run('compute-event')).toEqual({ failed_over: false });
+    expect(await run('compute-event')).toEqual({ failed_over: 0 });
   });
 
   it('housekeeping looks at everything', async () => {

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { countSessions, isSettled } from '../../amphora/agent/sessions.ts';
+import { isSettled } from '../../amphora/agent/peers-state.ts';
 import { hasPeers, hasRemotePeer, withoutListeners } from '../../amphora/agent/standby.ts';
 import { peersOf } from '../../lambdas/controller/peers.ts';
 import type { AmphoraRow } from '../../lambdas/domain/amphora.ts';
@@ -113,13 +113,7 @@ test('who is made to replace an amphora is the peer in its place; nobody is a pe
   await table.close();
 });
 
-test('reads of HAProxy whether there are sessions and whether they would be handed over', () => {
-  expect(
-    countSessions(
-      '# table: a, type: ipv6, size:10240, used:4\n0x1: key=x\n\n# table: b, type: binary, size:1, used:3\n',
-    ),
-  ).toBe(7);
-  expect(countSessions('# table: a, type: ipv6, size:10240, used:0\n')).toBe(0);
+test('reads of HAProxy whether sessions would be handed over', () => {
   const section = (flags: string) =>
     `0x1: [date] id=abc disabled=0 flags=${flags} resync_timeout=3s task_calls=5\n  0x2: id=p(local,inactive) flags=0x0\n`;
   expect([section('0x0'), section('0x11'), section('0x6833'), section('0x1103')].map(isSettled)).toEqual([

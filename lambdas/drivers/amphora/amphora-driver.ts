@@ -5,6 +5,7 @@ import type {
   ConfigurationApplied,
   ConfigurationRejected,
   HeartbeatKey,
+  VipLeft,
 } from '../../../amphora/agent-api.ts';
 import type { IssuedCertificate, Trust } from '../certificates/certificate-authority.ts';
 
@@ -50,6 +51,12 @@ export interface AmphoraDriver {
   pushConfiguration(amphora: AmphoraAddress, configuration: Configuration): Promise<ConfigurationApplied>;
   /** Tells the amphora that it holds the VIP from now on. @throws Superseded when it knows of a higher epoch */
   postVipPlug(amphora: AmphoraAddress, loadBalancerId: string, vipAddress: string, epoch: number): Promise<void>;
+  /**
+   * Tells the amphora that it has the VIP no more: it takes no new connection, and goes on with those it has. Again: how far it is.
+   * @throws Superseded when it knows of a higher epoch
+   * @throws NotReady `AmphoraNotReady` soon, since who asks does not depend on it
+   */
+  leaveVip(amphora: AmphoraAddress, loadBalancerId: string, vipAddress: string, epoch: number): Promise<VipLeft>;
   /** Ends the load balancer's HAProxy on this amphora; no error when there is none. */
   deleteLoadBalancer(amphora: AmphoraAddress, loadBalancerId: string): Promise<void>;
   /** Hands the amphora the right to put one of its archives of logs. No error when it has no such archive any more. */

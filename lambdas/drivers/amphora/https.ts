@@ -13,6 +13,7 @@ import {
   type HeartbeatKey,
   type PlugVip,
   type TrustedAuthorities,
+  type VipLeft,
 } from '../../../amphora/agent-api.ts';
 import { DriverError, Superseded } from '../../domain/errors.ts';
 import type { CertificateAuthority, IssuedCertificate, Trust } from '../certificates/certificate-authority.ts';
@@ -37,6 +38,8 @@ export interface HttpsAmphoraOptions {
 }
 
 const pushTriesMax = 3;
+/** A reload takes a fraction of it. */
+const leaveTimeoutMs = 5_000;
 
 export class HttpsAmphoraDriver implements AmphoraDriver {
   readonly #options: HttpsAmphoraOptions;
@@ -83,11 +86,19 @@ export class HttpsAmphoraDriver implements AmphoraDriver {
   }
 
   async postVipPlug(amphora: AmphoraAddress, loadBalancerId: string, vipAddress: string, epoch: number): Promise<void> {
-    const plug: PlugVip = { load_balancer_id: loadBalancerId, epoch };
-    const path = `/1.0/plug/vip/${vipAddress}`;
-    const answer = await this.#ask(amphora, 'POST', path, JSON.stringify(plug), { 'content-type': 'application/json' });
-    if (answer.status === 409) throw new Superseded(`amphora ${amphora.id} knows of a higher epoch than ${epoch}`);
-    success(amphora, answer);
+    await this.#postVip(amphora, `/1.0/plug/vip/${vipAddress}`, { load_balancer_id: loadBalancerId, epoch });
+  }
+
+  leaveVip(amphora: AmphoraAddress, loadBalancerId: string, vipAddress: string, epoch: number): Promise<VipLeft> {
+    const body = { load_balancer_id: loadBalancerId, epoch };
+    return this.#postVip(amphora, `/1.0/leave/vip/${vipAddress}`, body, leaveTimeoutMs);
+  }
+
+  async #postVip<T>(amphora: AmphoraAddress, path: string, body: PlugVip, readTimeoutMs?: number): Promise<T> {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await this.#ask(amphora, 'POST', path, JSON.stringify(body), headers, { readTimeoutMs });
+    if (answer.status === 409) throw new Superseded(`amphora ${amphora.id} knows of a higher epoch than ${body.epoch}`);
+    return success<T>(amphora, answer);
   }
 
   async deleteLoadBalancer(amphora: AmphoraAddress, loadBalancerId: string): Promise<void> {
@@ -105,7 +116,7 @@ export class HttpsAmphoraDriver implements AmphoraDriver {
     await this.#put(amphora, '/1.0/certificate', 'application/x-pem-file', certificate + private_key);
     const { fingerprint256 } = new X509Certificate(certificate);
     const agent = await this.#connections.agentForCertificate(amphora, fingerprint256);
-    success(amphora, await this.#ask(amphora, 'GET', '/1.0/info', undefined, {}, agent));
+    success(amphora, await this.#ask(amphora, 'GET', '/1.0/info', undefined, {}, { agent }));
   }
 
   putAuthorities(amphora: AmphoraAddress, { version, authorities }: Trust): Promise<void> {
@@ -128,10 +139,11 @@ export class HttpsAmphoraDriver implements AmphoraDriver {
     path: string,
     body?: string,
     headers: RequestOptions['headers'] = {},
-    given?: Agent,
+    given: { agent?: Agent; readTimeoutMs?: number | undefined } = {},
   ) {
-    const { port = agentPort, connectTimeoutMs = 2_000, readTimeoutMs = 30_000 } = this.#options;
-    const agent = given ?? (await this.#connections.agentFor(amphora));
+    const { port = agentPort, connectTimeoutMs = 2_000 } = this.#options;
+    const readTimeoutMs = given.readTimeoutMs ?? this.#options.readTimeoutMs ?? 30_000;
+    const agent = given.agent ?? (await this.#connections.agentFor(amphora));
     const place = { host: amphora.lb_network_ip, port, servername: amphora.id };
     return exchange({ ...place, agent, method, path, headers }, body, { connectTimeoutMs, readTimeoutMs });
   }

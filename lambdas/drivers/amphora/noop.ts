@@ -1,6 +1,6 @@
 // An amphora that agrees to everything.
 import { createHash } from 'node:crypto';
-import type { AgentInfo, ArchiveRight, ConfigurationApplied } from '../../../amphora/agent-api.ts';
+import type { AgentInfo, ArchiveRight, ConfigurationApplied, VipLeft } from '../../../amphora/agent-api.ts';
 import { type AmphoraAddress, type AmphoraDriver, type Configuration, StaleConfiguration } from './amphora-driver.ts';
 
 export class NoopAmphoraDriver implements AmphoraDriver {
@@ -27,7 +27,11 @@ export class NoopAmphoraDriver implements AmphoraDriver {
     return { generation: configuration.generation, digest, method: held?.digest === digest ? 'none' : 'reload' };
   }
 
-  async postVipPlug(): Promise<void> {}
+  async postVipPlug(_amphora: AmphoraAddress, _loadBalancerId: string, _ip: string, _epoch: number): Promise<void> {}
+
+  async leaveVip(): Promise<VipLeft> {
+    return { processes: 0, since_ms: 0 };
+  }
 
   async deleteLoadBalancer(amphora: AmphoraAddress): Promise<void> {
     this.#held.delete(amphora.id);

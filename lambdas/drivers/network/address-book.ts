@@ -5,7 +5,7 @@ import { type AdditionalVip, type AdditionalVipWish, duplicateSubnet } from '../
 import { type Item, type Key, queryAll, type Table } from '../table/table.ts';
 import type { PluggedInterface, Subnet, Vip, VipRequest } from './network-driver.ts';
 import { missing, type Port, Ports, type PortsOptions } from './ports.ts';
-import { contains } from './subnets.ts';
+import { contains, stableId } from './subnets.ts';
 
 export interface AddressBookOptions extends PortsOptions {
   clock: { now(): number };
@@ -153,16 +153,16 @@ export class AddressBook {
   }
 
   /** Octavia's order: a port says everything; else the network, in which the address or the family finds the subnet. */
-  #chooseSubnet({ subnet_id, network_id, address }: VipRequest): Subnet {
+  #chooseSubnet({ load_balancer_id, subnet_id, network_id, address, availability_zone }: VipRequest): Subnet {
     if (subnet_id !== null) {
       const subnet = this.getSubnet(subnet_id);
       if (network_id !== null && subnet.network_id !== network_id) throw missing('Subnet', subnet_id);
       return subnet;
     }
     if (network_id === null) throw invalid('VIP must contain one of: vip_port_id, vip_network_id, vip_subnet_id.');
-    const subnets = this.listSubnets().filter((subnet) => subnet.network_id === network_id);
+    const subnets = this.listSubnets().filter((subnet) => subnet.network_id === network_id && subnet.range !== null);
     if (subnets.length === 0) throw missing('Network', network_id);
-    if (address === null) return subnets.find(({ ip_version }) => ip_version === 4) ?? subnets[0]!;
+    if (address === null) return chosen(subnets, load_balancer_id, availability_zone ?? null);
     const around = subnets.find((subnet) => contains(subnet, address));
     if (!around) throw invalid('Supplied network does not contain a subnet for VIP address specified.');
     return around;
@@ -179,12 +179,18 @@ export class AddressBook {
     return port;
   }
 
+  #zoneOf({ subnet_id }: Port): Pick<Vip, 'vip_zone'> {
+    const { availability_zone: vip_zone } = this.getSubnet(subnet_id);
+    return vip_zone === undefined ? {} : { vip_zone };
+  }
+
   #vipRecord(request: VipRequest, port: Port): Item {
     const vip: Vip = {
       vip_address: port.address,
       vip_port_id: port.id,
       vip_subnet_id: port.subnet_id,
       vip_network_id: port.network_id,
+      ...this.#zoneOf(port),
     };
     const allocated_at = this.#clock.now();
     return { ...vipKey(request.load_balancer_id), vip, project_id: request.project_id, allocated_at };
@@ -192,3 +198,13 @@ export class AddressBook {
 }
 
 const plugged = (port: Port): PluggedInterface => ({ vrrp_ip: port.address, vrrp_port_id: port.id });
+
+/** IPv4 where there is some. Where each subnet is a zone's, load balancers are spread over them. */
+function chosen(subnets: Subnet[], loadBalancerId: string, zone: string | null): Subnet {
+  const first = subnets.filter(({ ip_version }) => ip_version === 4);
+  const fitting = first.length === 0 ? subnets : first;
+  const there = fitting.filter(({ availability_zone }) => zone === null || (availability_zone ?? zone) === zone);
+  if (there.length === 0) throw invalid(`Supplied network does not contain a subnet in availability zone ${zone}.`);
+  const isZoned = there.every(({ availability_zone }) => availability_zone !== undefined);
+  return isZoned ? there[Number.parseInt(stableId(loadBalancerId).slice(0, 8), 16) % there.length]! : there[0]!;
+}

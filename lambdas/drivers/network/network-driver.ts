@@ -11,6 +11,8 @@ export interface VipRequest {
   network_id: string | null;
   /** Addresses beside it, in other subnets of the same network. */
   additional_vips: AdditionalVipWish[];
+  /** Zone in which the amphorae are wished; of a network, a subnet of it is taken. */
+  availability_zone?: string | null;
 }
 
 /** Field names as the load balancer carries them. */
@@ -21,6 +23,20 @@ export interface Vip {
   vip_network_id: string;
   /** Absent: none. */
   additional_vips?: AdditionalVip[];
+  /** Zone whose machines can have it; absent: any. */
+  vip_zone?: string;
+}
+
+/** The VIP, and whom users let reach it: by security groups of theirs, or by the rules of its listeners. */
+export interface FilteredVip extends Vip {
+  vip_sg_ids?: string[];
+}
+
+/** A door in the network's filter: HAProxy judges the same addresses again, where a network has no filter it judges alone. */
+export interface VipRule {
+  protocol: 'tcp' | 'udp' | 'sctp';
+  port: number;
+  cidr: string;
 }
 
 export interface Subnet {
@@ -30,6 +46,10 @@ export interface Subnet {
   network_name: string;
   cidr: string;
   ip_version: 4 | 6;
+  /** Where addresses are handed out from; absent: all of it, null: nowhere. */
+  range?: string | null;
+  /** Its VIPs are for amphorae in this zone; absent: wherever they are. */
+  availability_zone?: string;
 }
 
 /** The amphora's foot in the VIP's subnet. */
@@ -50,7 +70,7 @@ export interface NetworkDriver {
   /** Gives the amphora an interface in the VIP's subnet; again: the same one. */
   plugVip(
     loadBalancerId: string,
-    vip: Vip,
+    vip: FilteredVip,
     amphora: { id: string; compute_id: string; lb_network_ip: string },
   ): Promise<PluggedInterface>;
   /** Takes the amphora's interface away; no error when it is gone. */
@@ -58,6 +78,8 @@ export interface NetworkDriver {
   /**
    * Moves the VIP to this amphora, away from whoever has it. After it returns no other amphora gets a packet of the VIP,
    * alive or not. `epoch` was raised by the caller before; a call with a lower epoch than one seen has no effect.
+   * @param leaving where packets are not moved by the network but by who listens: this one, which is well and is about to leave by itself, may
+   * go on until it did; whoever took a VIP so asks again without it unless that one has left. It owns nothing any more either way.
    * @throws Superseded when a higher epoch was seen
    */
   takeVip(
@@ -65,7 +87,10 @@ export interface NetworkDriver {
     vip: Vip,
     amphora: { id: string; compute_id: string; vrrp_port_id: string },
     epoch: number,
+    leaving?: string | null,
   ): Promise<void>;
+  /** From here on these alone may reach the VIP, of all there ever were. Opened by nobody else, it is closed until then. */
+  allow(loadBalancerId: string, vip: FilteredVip, rules: VipRule[]): Promise<void>;
   /** The amphora that has the VIP now, null when none. */
   vipOwner(loadBalancerId: string, vip: Vip): Promise<string | null>;
   /** @throws ApiError 400 `Subnet <id> not found.` */

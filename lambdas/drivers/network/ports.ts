@@ -6,7 +6,7 @@ import { toAddress, toNumber } from '../../domain/ip-addresses.ts';
 import { type Item, type Key, type Operation, type Table, TransactionCancelled } from '../table/table.ts';
 import { addressKey, FreeAddresses } from './free-addresses.ts';
 import type { Subnet } from './network-driver.ts';
-import { addressRange, contains, makeSubnet, type SubnetSettings } from './subnets.ts';
+import { contains, handedOut, makeSubnet, type SubnetSettings } from './subnets.ts';
 
 export interface Port {
   id: string;
@@ -47,8 +47,9 @@ export class Ports {
     this.#options = options;
     this.#table = options.table;
     this.#subnets = new Map(options.subnets.map(makeSubnet).map((subnet) => [subnet.id, subnet]));
-    for (const { id, cidr } of this.#subnets.values()) {
-      this.#free.set(id, new FreeAddresses(this.#table, id, addressRange(cidr)));
+    for (const subnet of this.#subnets.values()) {
+      if (subnet.range === null) continue;
+      this.#free.set(subnet.id, new FreeAddresses(this.#table, subnet.id, handedOut(subnet)));
     }
   }
 
@@ -91,7 +92,7 @@ export class Ports {
       if (taken && taken.port.id !== id) this.#free.get(subnet.id)?.giveBack(number);
       return taken !== undefined;
     };
-    if (address === null) await this.#free.get(subnet.id)!.pick(take);
+    if (address === null) await this.#free.get(subnet.id)?.pick(take);
     else await take(requested(subnet, address));
     if (taken) return taken;
     if (address === null) throw conflict(`No more IP addresses available on network ${subnet.network_id}.`);

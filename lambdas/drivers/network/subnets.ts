@@ -10,6 +10,12 @@ export interface SubnetSettings {
   name: string;
   network_name: string;
   cidr: string;
+  /** What its id is made of, where names are not fixed. */
+  key?: string;
+  /** Where addresses are handed out from; absent: all of it, null: nowhere. */
+  range?: string | null;
+  /** Its addresses are for machines of this zone alone. */
+  availability_zone?: string;
 }
 
 /** Addresses as numbers; the first and the last that may be handed out. */
@@ -30,21 +36,32 @@ export function stableId(name: string): string {
   return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-export function makeSubnet({ name, network_name, cidr }: SubnetSettings): Subnet {
-  addressRange(cidr);
+export function makeSubnet({ name, network_name, cidr, key = name, range, availability_zone }: SubnetSettings): Subnet {
+  addressRange(range ?? cidr);
   const ip_version = cidr.includes(':') ? 6 : 4;
   return {
-    id: stableId(`subnet:${name}`),
+    id: stableId(`subnet:${key}`),
     name,
     network_id: stableId(`network:${network_name}`),
     network_name,
     cidr,
     ip_version,
+    ...(range !== undefined && { range }),
+    ...(availability_zone !== undefined && { availability_zone }),
   };
 }
 
+/** Of the addresses that may be handed out. */
+export const handedOut = ({ cidr, range }: Pick<Subnet, 'cidr' | 'range'>): AddressRange =>
+  range ? wholeRange(range) : addressRange(cidr);
+
 /** Leaves out the address of the network and, in IPv4, that of broadcast. @throws TypeError for what is no CIDR */
 export function addressRange(cidr: string): AddressRange {
+  const { first, last, ip_version } = wholeRange(cidr);
+  return { first: first + 1n, last: ip_version === 4 ? last - 1n : last, ip_version };
+}
+
+function wholeRange(cidr: string): AddressRange {
   const [address = '', prefix = ''] = cidr.split('/');
   const ip_version = isIP(address);
   const bits = ip_version === 4 ? 32 : 128;
@@ -53,14 +70,14 @@ export function addressRange(cidr: string): AddressRange {
     throw new TypeError(`${cidr} is no subnet to allocate from`);
   const hostBits = BigInt(bits - length);
   const network = (toNumber(address) >> hostBits) << hostBits;
-  const end = network + (1n << hostBits) - 1n;
-  return { first: network + 1n, last: ip_version === 4 ? end - 1n : end, ip_version: ip_version as 4 | 6 };
+  return { first: network, last: network + (1n << hostBits) - 1n, ip_version: ip_version as 4 | 6 };
 }
 
 export function contains(subnet: Subnet, address: string): boolean {
   const version = isIP(address);
   if (version !== subnet.ip_version) return false;
-  const { first, last } = addressRange(subnet.cidr);
+  if (subnet.range === null) return false;
+  const { first, last } = handedOut(subnet);
   const number = toNumber(address);
   return first <= number && number <= last;
 }

@@ -47,9 +47,18 @@ export class TableNetworkDriver implements NetworkDriver {
     await this.addresses.unplug(loadBalancerId, amphoraId);
   }
 
-  async takeVip(loadBalancerId: string, _vip: Vip, amphora: { id: string }, epoch: number): Promise<void> {
-    await this.#owners.take(loadBalancerId, amphora.id, epoch);
+  async takeVip(
+    loadBalancerId: string,
+    _vip: Vip,
+    amphora: { id: string },
+    epoch: number,
+    leaving: string | null = null,
+  ): Promise<void> {
+    await this.#owners.take(loadBalancerId, amphora.id, epoch, leaving);
   }
+
+  /** Nothing filters packets here but HAProxy. */
+  async allow(): Promise<void> {}
 
   async vipOwner(loadBalancerId: string): Promise<string | null> {
     return this.#owners.ownerOf(loadBalancerId);

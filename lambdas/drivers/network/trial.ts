@@ -54,6 +54,7 @@ export function trialNetwork(network: NetworkDriver): NetworkDriver {
     plugVip: never,
     unplugVip: never,
     takeVip: never,
+    allow: never,
     vipOwner: (loadBalancerId, vip) => network.vipOwner(loadBalancerId, vip),
     getSubnet: (id) => network.getSubnet(id),
     listSubnets: () => network.listSubnets(),

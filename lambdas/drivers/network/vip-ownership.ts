@@ -28,16 +28,32 @@ export class VipOwnership {
     return (await this.#read(loadBalancerId))?.amphora_id ?? null;
   }
 
-  /** @throws Superseded */
-  async take(loadBalancerId: string, amphoraId: string, epoch: number): Promise<void> {
+  /** Whether anybody ever had it. */
+  async isKnown(loadBalancerId: string): Promise<boolean> {
+    return (await this.#read(loadBalancerId)) !== undefined;
+  }
+
+  /**
+   * @param leaving stays unfenced, and listed as such: it is told to leave next
+   * @throws Superseded
+   */
+  async take(loadBalancerId: string, amphoraId: string, epoch: number, leaving: string | null = null): Promise<void> {
     const before = await this.#read(loadBalancerId);
     checkEpoch(before, amphoraId, epoch);
     const others = new Set([...(before?.unfenced ?? []), ...(before?.amphora_id ? [before.amphora_id] : [])]);
     others.delete(amphoraId);
     const taken = { amphora_id: amphoraId, epoch, unfenced: [...others] };
     // Written first: from here on a lower epoch can not take the VIP back while the others are being fenced.
-    if (!(await this.#write(loadBalancerId, taken, before))) return this.take(loadBalancerId, amphoraId, epoch);
-    await this.#fenceAll(loadBalancerId, taken);
+    if (!(await this.#write(loadBalancerId, taken, before)))
+      return this.take(loadBalancerId, amphoraId, epoch, leaving);
+    await this.#fenceAll(loadBalancerId, taken, leaving);
+  }
+
+  /** After something was done for it that took its time. @throws Superseded when somebody else has the VIP by now, or it is gone */
+  async confirm(loadBalancerId: string, amphoraId: string, epoch: number): Promise<void> {
+    const now = await this.#read(loadBalancerId);
+    if (now === undefined) throw new Superseded(`load balancer ${loadBalancerId} has no VIP`);
+    checkEpoch(now, amphoraId, epoch);
   }
 
   /** Nobody holds the VIP then; no effect when the amphora was not the owner. Whoever gets the VIP next fences it. */
@@ -60,12 +76,14 @@ export class VipOwnership {
     await this.#table.transact([{ kind: 'delete', key: ownerKey(loadBalancerId) }]);
   }
 
-  async #fenceAll(loadBalancerId: string, taken: Ownership): Promise<void> {
-    if (taken.unfenced.length === 0) return;
+  async #fenceAll(loadBalancerId: string, taken: Ownership, leaving: string | null): Promise<void> {
+    const fenced = taken.unfenced.filter((amphoraId) => amphoraId !== leaving);
+    if (fenced.length === 0) return;
     // The VIP may have moved on, back to one of those who were to be fenced.
     checkEpoch(await this.#read(loadBalancerId), taken.amphora_id, taken.epoch);
-    await Promise.all(taken.unfenced.map((amphoraId) => this.#fence(amphoraId)));
-    const isStill = await this.#write(loadBalancerId, { ...taken, unfenced: [] }, taken);
+    await Promise.all(fenced.map((amphoraId) => this.#fence(amphoraId)));
+    const unfenced = taken.unfenced.filter((amphoraId) => amphoraId === leaving);
+    const isStill = await this.#write(loadBalancerId, { ...taken, unfenced }, taken);
     if (!isStill) checkEpoch(await this.#read(loadBalancerId), taken.amphora_id, taken.epoch);
   }
 

@@ -1,0 +1,70 @@
+// Elastic IPs of VIPs in public subnets: one for each load balancer, found by its tag, as asking for one cannot be told from asking twice.
+import {
+  type Address,
+  AllocateAddressCommand,
+  AssociateAddressCommand,
+  DescribeAddressesCommand,
+  DisassociateAddressCommand,
+  type EC2Client,
+  type NetworkInterface,
+  ReleaseAddressCommand,
+} from '@aws-sdk/client-ec2';
+import { isNotFound } from '../aws-errors.ts';
+import { asking } from '../ec2-errors.ts';
+import { madeFor, taggedFor } from './vpc-tags.ts';
+
+export class VpcElasticIps {
+  readonly #client: () => EC2Client;
+  readonly #deployment: string;
+
+  constructor(client: () => EC2Client, deployment: string) {
+    this.#client = client;
+    this.#deployment = deployment;
+  }
+
+  /** It moves along with the address it belongs to; the first time, and should it not have, it is put there. */
+  async associate(loadBalancerId: string, address: string, target: NetworkInterface): Promise<void> {
+    const [first, ...others] = await this.#find(loadBalancerId);
+    // Of an allocation whose answer was lost.
+    for (const other of others) await this.#release(other);
+    const AllocationId = first?.AllocationId ?? (await this.#allocate(loadBalancerId));
+    const at = { NetworkInterfaceId: target.NetworkInterfaceId!, PrivateIpAddress: address, AllowReassociation: true };
+    await asking(`Elastic IP of load balancer ${loadBalancerId}`, () =>
+      this.#client().send(new AssociateAddressCommand({ AllocationId, ...at })),
+    );
+  }
+
+  async release(loadBalancerId: string): Promise<void> {
+    for (const address of await this.#find(loadBalancerId)) await this.#release(address);
+  }
+
+  /** The one that serves first. */
+  async #find(loadBalancerId: string): Promise<Address[]> {
+    const Filters = madeFor(this.#deployment, loadBalancerId);
+    const { Addresses = [] } = await asking(`Elastic IPs of load balancer ${loadBalancerId}`, () =>
+      this.#client().send(new DescribeAddressesCommand({ Filters })),
+    );
+    const isIdle = (one: Address) => Number(one.AssociationId === undefined);
+    return Addresses.toSorted((a, b) => isIdle(a) - isIdle(b) || (a.AllocationId! < b.AllocationId! ? -1 : 1));
+  }
+
+  async #allocate(loadBalancerId: string): Promise<string> {
+    const TagSpecifications = taggedFor('elastic-ip', this.#deployment, loadBalancerId);
+    const command = new AllocateAddressCommand({ Domain: 'vpc', TagSpecifications });
+    const made = await asking(`Elastic IP for load balancer ${loadBalancerId}`, () => this.#client().send(command));
+    return made.AllocationId!;
+  }
+
+  async #release({ AllocationId, AssociationId }: Address): Promise<void> {
+    const client = this.#client();
+    try {
+      if (AssociationId)
+        await asking(`taking away ${AssociationId}`, () =>
+          client.send(new DisassociateAddressCommand({ AssociationId })),
+        );
+      await asking(`release of ${AllocationId}`, () => client.send(new ReleaseAddressCommand({ AllocationId })));
+    } catch (error) {
+      if (!isNotFound((error as Error).cause)) throw error;
+    }
+  }
+}

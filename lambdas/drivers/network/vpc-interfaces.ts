@@ -1,0 +1,161 @@
+// Interfaces of amphorae and the addresses on them. An amphora serves VIPs of its own subnet on the interface it was born with; for one in
+// another subnet it gets an interface more, as Octavia plugs a port.
+import {
+  AttachNetworkInterfaceCommand,
+  CreateNetworkInterfaceCommand,
+  DeleteNetworkInterfaceCommand,
+  DetachNetworkInterfaceCommand,
+  type EC2Client,
+  ModifyNetworkInterfaceAttributeCommand,
+  type NetworkInterface,
+} from '@aws-sdk/client-ec2';
+import { DriverError } from '../../domain/errors.ts';
+import { canonical } from '../../domain/ip-addresses.ts';
+import { asking, isInUse } from '../ec2-errors.ts';
+import { stableId } from './subnets.ts';
+import { findInterfaces, leaving, type VpcAddresses } from './vpc-addresses.ts';
+import type { PlacedAddress } from './vpc-side.ts';
+import type { VpcSubnet } from './vpc-subnets.ts';
+import { forAmphora, isFor, madeFor, taggedFor } from './vpc-tags.ts';
+
+export interface InterfaceOwner {
+  loadBalancerId: string;
+  amphoraId: string;
+  groups: string[];
+}
+
+const causeOf = (error: unknown): unknown => (error as Error).cause;
+const transient = (text: string, cause?: unknown) => new DriverError(text, { cause, isTransient: true });
+
+export class VpcInterfaces {
+  readonly #client: () => EC2Client;
+  readonly #deployment: string;
+  readonly #addresses: VpcAddresses;
+
+  constructor(client: () => EC2Client, deployment: string, addresses: VpcAddresses) {
+    this.#client = client;
+    this.#deployment = deployment;
+    this.#addresses = addresses;
+  }
+
+  async all(computeId: string, subnets: VpcSubnet[]): Promise<NetworkInterface[]> {
+    const ids = new Set(subnets.map(({ id }) => id));
+    return (await this.#attachedTo(computeId)).filter(({ SubnetId }) => ids.has(SubnetId!));
+  }
+
+  /** @throws DriverError when it has none there, or EC2 does not show it yet */
+  async of(computeId: string, subnet: VpcSubnet): Promise<NetworkInterface> {
+    const [found] = await this.all(computeId, [subnet]);
+    if (found) return found;
+    throw transient(`EC2 shows no interface of machine ${computeId} in ${subnet.id}`);
+  }
+
+  async ensure(computeId: string, subnet: VpcSubnet, owner: InterfaceOwner): Promise<NetworkInterface> {
+    const attached = await this.#attachedTo(computeId);
+    const there = attached.find(({ SubnetId }) => SubnetId === subnet.id);
+    if (there) return there;
+    if (attached.length === 0) throw transient(`EC2 shows no interface of machine ${computeId}`);
+    const made = (await this.#unattached(owner, subnet)) ?? (await this.#create(owner, subnet));
+    const devices = attached.map(({ Attachment }) => Attachment?.DeviceIndex ?? 0);
+    await this.#attach(computeId, made.NetworkInterfaceId!, Math.max(...devices) + 1);
+    return made;
+  }
+
+  /** @param named those that may be taken away; all others of an interface stay */
+  async setGroups(
+    { NetworkInterfaceId, Groups: before = [] }: NetworkInterface,
+    wanted: string[],
+    named: ReadonlySet<string>,
+  ) {
+    const ids = before.map(({ GroupId }) => GroupId!);
+    const after = [...ids.filter((id) => !named.has(id) && !wanted.includes(id)), ...wanted];
+    if (after.length === ids.length && after.every((id) => ids.includes(id))) return;
+    const change = new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Groups: after });
+    await asking(`security groups of ${NetworkInterfaceId}`, () => this.#client().send(change));
+  }
+
+  async unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[], groups: ReadonlySet<string>) {
+    for (const each of await this.#attachedTo(computeId)) {
+      if (isFor(loadBalancerId, each.TagSet)) await this.#detach(each);
+      else await this.#clear(each, addresses, groups);
+    }
+  }
+
+  /** Interfaces of the load balancer that no machine has: one that was never attached, or is free again. */
+  async removeLeft(loadBalancerId: string): Promise<void> {
+    for (const each of await findInterfaces(this.#client(), madeFor(this.#deployment, loadBalancerId))) {
+      if (each.Attachment?.InstanceId) await this.#detach(each);
+      else await this.#delete(each.NetworkInterfaceId!);
+    }
+  }
+
+  /** The machine keeps its own interface, without what was the load balancer's. */
+  async #clear(its: NetworkInterface, addresses: PlacedAddress[], groups: ReadonlySet<string>): Promise<void> {
+    const has = new Set([
+      ...(its.PrivateIpAddresses ?? []).map((one) => one.PrivateIpAddress),
+      ...(its.Ipv6Addresses ?? []).map((one) => canonical(one.Ipv6Address!)),
+    ]);
+    for (const { address } of addresses.filter((one) => has.has(canonical(one.address)))) {
+      await this.#addresses.unassign(address, its.NetworkInterfaceId!);
+    }
+    const isLast = (its.Groups ?? []).every(({ GroupId }) => groups.has(GroupId!));
+    if (!isLast) await leaving(() => this.setGroups(its, [], groups));
+  }
+
+  async #detach({ NetworkInterfaceId, Attachment }: NetworkInterface): Promise<void> {
+    const command = new DetachNetworkInterfaceCommand({ AttachmentId: Attachment?.AttachmentId, Force: true });
+    await leaving(() => asking(`detachment of ${NetworkInterfaceId}`, () => this.#client().send(command)));
+    await this.#delete(NetworkInterfaceId!);
+  }
+
+  async #delete(NetworkInterfaceId: string): Promise<void> {
+    const command = new DeleteNetworkInterfaceCommand({ NetworkInterfaceId });
+    try {
+      await leaving(() => asking(`end of ${NetworkInterfaceId}`, () => this.#client().send(command)));
+    } catch (error) {
+      if (!isInUse(causeOf(error))) throw error;
+      throw transient(`${NetworkInterfaceId} is not detached yet`, error);
+    }
+  }
+
+  async #unattached(
+    { loadBalancerId, amphoraId }: InterfaceOwner,
+    subnet: VpcSubnet,
+  ): Promise<NetworkInterface | undefined> {
+    const left = await findInterfaces(this.#client(), [
+      ...madeFor(this.#deployment, loadBalancerId),
+      forAmphora(amphoraId),
+      { Name: 'subnet-id', Values: [subnet.id] },
+      { Name: 'status', Values: ['available'] },
+    ]);
+    return left[0];
+  }
+
+  async #create({ loadBalancerId, amphoraId, groups }: InterfaceOwner, { id: SubnetId }: VpcSubnet) {
+    const command = new CreateNetworkInterfaceCommand({
+      ClientToken: stableId(`interface:${amphoraId}:${loadBalancerId}:${SubnetId}`),
+      SubnetId,
+      Groups: groups,
+      Description: `VIP of load balancer ${loadBalancerId} at amphora ${amphoraId}`,
+      TagSpecifications: taggedFor('network-interface', this.#deployment, loadBalancerId, amphoraId),
+    });
+    const { NetworkInterface: made } = await asking(`interface of amphora ${amphoraId} in ${SubnetId}`, () =>
+      this.#client().send(command),
+    );
+    return made!;
+  }
+
+  async #attach(InstanceId: string, NetworkInterfaceId: string, DeviceIndex: number): Promise<void> {
+    const what = `interface ${NetworkInterfaceId} of machine ${InstanceId}`;
+    const attach = new AttachNetworkInterfaceCommand({ InstanceId, NetworkInterfaceId, DeviceIndex });
+    const { AttachmentId } = await asking(what, () => this.#client().send(attach));
+    // Otherwise it stays when the machine ends, which may be without us.
+    const Attachment = { AttachmentId, DeleteOnTermination: true };
+    const keep = new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Attachment });
+    await asking(what, () => this.#client().send(keep));
+  }
+
+  #attachedTo(computeId: string): Promise<NetworkInterface[]> {
+    return findInterfaces(this.#client(), [{ Name: 'attachment.instance-id', Values: [computeId] }]);
+  }
+}

@@ -1,0 +1,35 @@
+// Tags of what the network driver makes, and the question for them.
+import type { Filter, ResourceType, TagSpecification } from '@aws-sdk/client-ec2';
+
+const deploymentKey = 'octavia-serverless';
+const amphoraKey = 'octavia:amphora-id';
+const loadBalancerKey = 'octavia:load-balancer-id';
+
+export const taggedFor = (
+  ResourceType: ResourceType,
+  deployment: string,
+  loadBalancerId: string,
+  amphoraId?: string,
+): TagSpecification[] => [
+  {
+    ResourceType,
+    Tags: [
+      { Key: 'Name', Value: `${deployment} load balancer ${loadBalancerId}` },
+      { Key: deploymentKey, Value: deployment },
+      { Key: loadBalancerKey, Value: loadBalancerId },
+      ...(amphoraId === undefined ? [] : [{ Key: amphoraKey, Value: amphoraId }]),
+    ],
+  },
+];
+
+export const madeFor = (deployment: string, loadBalancerId: string): Filter[] => [
+  { Name: `tag:${deploymentKey}`, Values: [deployment] },
+  { Name: `tag:${loadBalancerKey}`, Values: [loadBalancerId] },
+];
+
+export const forAmphora = (amphoraId: string): Filter => ({ Name: `tag:${amphoraKey}`, Values: [amphoraId] });
+
+export const isOf = (deployment: string, tags: { Key?: string; Value?: string }[] = []): boolean =>
+  tags.some(({ Key, Value }) => Key === deploymentKey && Value === deployment);
+export const isFor = (loadBalancerId: string, tags: { Key?: string; Value?: string }[] = []): boolean =>
+  tags.some(({ Key, Value }) => Key === loadBalancerKey && Value === loadBalancerId);

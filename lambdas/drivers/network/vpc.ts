@@ -1,0 +1,177 @@
+// A VPC in Neutron's place. Which address is whose stands in the table, as everywhere: addresses come from ranges that are reserved in the
+// subnets for us, so that the API asks nobody else. AWS is told when an amphora gets them: secondary addresses of its interfaces.
+import { Superseded } from '../../domain/errors.ts';
+import { type Item, type Key, queryAll, type Table } from '../table/table.ts';
+import { AddressBook } from './address-book.ts';
+import type {
+  FilteredVip,
+  NetworkDriver,
+  PluggedInterface,
+  Subnet,
+  Vip,
+  VipRequest,
+  VipRule,
+} from './network-driver.ts';
+import { missing, type PortsOptions } from './ports.ts';
+import { stableId } from './subnets.ts';
+import { VipOwnership } from './vip-ownership.ts';
+import type { PlacedAddress, VpcSide } from './vpc-side.ts';
+import { byStableId, subnetSettings, type VpcSubnet } from './vpc-subnets.ts';
+
+export interface VpcNetworkOptions extends Omit<PortsOptions, 'subnets'> {
+  clock: { now(): number };
+  subnets: VpcSubnet[];
+  /** AWS ids of the groups that users may name for a VIP; they see UUIDs made of them. */
+  securityGroups: readonly string[];
+  /** What lies with AWS; functions that only read and reserve never call it. */
+  side: VpcSide;
+}
+
+/** What an amphora was given of a load balancer: written before it is given, gone after it was taken away. */
+const interfaceKey = (loadBalancerId: string, amphoraId: string): Key => ({
+  pk: `NET#interfaces#${loadBalancerId}`,
+  sk: amphoraId,
+});
+
+export class VpcNetworkDriver implements NetworkDriver {
+  readonly addresses: AddressBook;
+  readonly #table: Table;
+  readonly #owners: VipOwnership;
+  readonly #side: VpcSide;
+  readonly #subnets: Map<string, VpcSubnet>;
+  readonly #groups: Map<string, string>;
+
+  constructor({ subnets, securityGroups, side, ...options }: VpcNetworkOptions) {
+    this.#table = options.table;
+    this.#side = side;
+    this.#subnets = byStableId(subnets);
+    this.#groups = new Map(securityGroups.map((id) => [stableId(`security-group:${id}`), id]));
+    this.addresses = new AddressBook({ ...options, subnets: subnets.flatMap(subnetSettings) });
+    // Nobody needs to be fenced: an address is at one interface, and moving it takes it from the other.
+    this.#owners = new VipOwnership(options.table, async () => {});
+  }
+
+  allocateVip(request: VipRequest): Promise<Vip> {
+    return this.addresses.allocateVip(request);
+  }
+
+  async releaseVip(loadBalancerId: string, vip: Vip): Promise<void> {
+    const held = await this.addresses.vipOf(loadBalancerId);
+    // A late release of an earlier VIP must not take the present one away.
+    if (held && held.vip_port_id !== vip.vip_port_id) return;
+    const plugged = await this.#pluggedTo(loadBalancerId);
+    // Whatever lies with AWS was preceded by such a record: a VIP that was refused before takes no call.
+    if (plugged.length > 0 || (await this.#owners.isKnown(loadBalancerId))) {
+      for (const { sk, compute_id } of plugged) await this.#takeAway(loadBalancerId, vip, sk, compute_id as string);
+      await this.#side.release(loadBalancerId);
+    }
+    if (held) await this.addresses.releaseVip(loadBalancerId, vip);
+    await this.#owners.forget(loadBalancerId);
+  }
+
+  async plugVip(
+    loadBalancerId: string,
+    vip: FilteredVip,
+    amphora: { id: string; compute_id: string },
+  ): Promise<PluggedInterface> {
+    await this.#note(loadBalancerId, amphora);
+    const addresses = this.#placed(vip);
+    const groups = this.#namedBy(vip);
+    const plugged = await this.#side.plug({ loadBalancerId, amphora, addresses, groups });
+    return { vrrp_ip: plugged.address, vrrp_port_id: stableId(`interface:${plugged.interfaceId}`) };
+  }
+
+  async unplugVip(loadBalancerId: string, vip: Vip, amphoraId: string): Promise<void> {
+    await this.#owners.drop(loadBalancerId, amphoraId);
+    const record = await this.#table.get(interfaceKey(loadBalancerId, amphoraId));
+    if (record) await this.#takeAway(loadBalancerId, vip, amphoraId, record['compute_id'] as string);
+  }
+
+  async takeVip(
+    loadBalancerId: string,
+    vip: Vip,
+    amphora: { id: string; compute_id: string },
+    epoch: number,
+  ): Promise<void> {
+    // The epoch first: from here on whoever has a lower one is turned away here, or finds out below.
+    await this.#owners.take(loadBalancerId, amphora.id, epoch);
+    await this.#note(loadBalancerId, amphora);
+    await this.#side.move(loadBalancerId, amphora.compute_id, this.#placed(vip));
+    try {
+      await this.#owners.confirm(loadBalancerId, amphora.id, epoch);
+    } catch (error) {
+      if (error instanceof Superseded) await this.#handBack(loadBalancerId, vip, amphora);
+      throw error;
+    }
+  }
+
+  /** AWS knows no epochs: a move that was overtaken may have come last, and is undone by whoever made it. */
+  async #handBack(loadBalancerId: string, vip: Vip, late: { id: string; compute_id: string }): Promise<void> {
+    const owner = await this.#owners.ownerOf(loadBalancerId);
+    const record = owner === null ? undefined : await this.#table.get(interfaceKey(loadBalancerId, owner));
+    if (record) await this.#side.move(loadBalancerId, record['compute_id'] as string, this.#placed(vip));
+    else if (owner === null) await this.#takeAway(loadBalancerId, vip, late.id, late.compute_id);
+  }
+
+  async allow(loadBalancerId: string, vip: FilteredVip, rules: VipRule[]): Promise<void> {
+    const computeIds = (await this.#pluggedTo(loadBalancerId)).map(({ compute_id }) => compute_id as string);
+    if (computeIds.length === 0) return;
+    const wanted = { loadBalancerId, addresses: this.#placed(vip), groups: this.#namedBy(vip), rules };
+    await this.#side.allow(wanted, computeIds);
+  }
+
+  vipOwner(loadBalancerId: string): Promise<string | null> {
+    return this.#owners.ownerOf(loadBalancerId);
+  }
+
+  async getSubnet(id: string): Promise<Subnet> {
+    return this.addresses.getSubnet(id);
+  }
+
+  async listSubnets(): Promise<Subnet[]> {
+    return this.addresses.listSubnets();
+  }
+
+  async checkSecurityGroup(id: string): Promise<void> {
+    if (!this.#groups.has(id)) throw missing('Security Group', id);
+  }
+
+  /** A VPC has none. */
+  async checkQosPolicy(id: string): Promise<void> {
+    throw missing('qos_policy', id);
+  }
+
+  listVips(): Promise<{ load_balancer_id: string; vip: Vip; allocated_at: number }[]> {
+    return this.addresses.listVips();
+  }
+
+  #placed({ vip_address, vip_subnet_id, additional_vips = [] }: Vip): PlacedAddress[] {
+    const all = [{ ip_address: vip_address, subnet_id: vip_subnet_id }, ...additional_vips];
+    return all.map(({ ip_address: address, subnet_id }) => {
+      const subnet = this.#subnets.get(subnet_id);
+      if (subnet === undefined) throw missing('Subnet', subnet_id);
+      return { address, subnet };
+    });
+  }
+
+  #namedBy({ vip_sg_ids = [] }: FilteredVip): string[] {
+    return vip_sg_ids.map((id) => {
+      const group = this.#groups.get(id);
+      if (group === undefined) throw missing('Security Group', id);
+      return group;
+    });
+  }
+
+  async #note(loadBalancerId: string, { id, compute_id }: { id: string; compute_id: string }): Promise<void> {
+    await this.#table.transact([{ kind: 'put', item: { ...interfaceKey(loadBalancerId, id), compute_id } }]);
+  }
+
+  #pluggedTo(loadBalancerId: string): Promise<Item[]> {
+    return queryAll(this.#table, { pk: interfaceKey(loadBalancerId, '').pk });
+  }
+
+  async #takeAway(loadBalancerId: string, vip: Vip, amphoraId: string, computeId: string): Promise<void> {
+    await this.#side.unplug(loadBalancerId, computeId, this.#placed(vip));
+    await this.#table.transact([{ kind: 'delete', key: interfaceKey(loadBalancerId, amphoraId) }]);
+  }
+}

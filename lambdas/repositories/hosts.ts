@@ -2,7 +2,7 @@
 // than its flavor allows, and never two of one load balancer, however many look for one at once.
 import { amphoraeOn, type HostRow, placeName, tenantName } from '../domain/host.ts';
 import { type Key, type Operation, queryAll, type Table } from '../drivers/table/table.ts';
-import { RowChanged } from './contention.ts';
+import { RowChanged, untilWon } from './contention.ts';
 import { amphoraKey, rowOf } from './keys.ts';
 import { passes } from './passes.ts';
 import type { Store } from './store.ts';
@@ -77,18 +77,19 @@ export const placeClaimed = (hostId: string, amphoraId: string, loadBalancerId: 
 
 /** Once its process is gone; nothing happens when it has no place there. */
 export async function givePlaceBack(store: Store, hostId: string, amphoraId: string): Promise<void> {
-  const host = await readHost(store.table, hostId);
-  const loadBalancerId = host?.[placeName(amphoraId)];
-  if (loadBalancerId === undefined) return;
-  await passes(store, [
-    {
+  await untilWon(store, hostId, async () => {
+    const loadBalancerId = (await readHost(store.table, hostId))?.[placeName(amphoraId)];
+    if (loadBalancerId === undefined) return;
+    const leave: Operation = {
       kind: 'update',
       key: hostKey(hostId),
       add: { taken: -1 },
       remove: [placeName(amphoraId), tenantName(loadBalancerId)],
       when: { exists: true, equals: { [placeName(amphoraId)]: loadBalancerId } },
-    },
-  ]);
+    };
+    // A spare's place became a load balancer's since it was read.
+    if (!(await passes(store, [leave]))) throw new RowChanged('the place is another by now');
+  });
 }
 
 /** @returns whether its machine may be ended: it is empty, and from here on nobody gets a place */
@@ -96,7 +97,8 @@ export async function closeEmptyHost(store: Store, host: HostRow): Promise<boole
   if (host.is_ending) return true;
   if (amphoraeOn(host).length > 0) return false;
   const when = { exists: true, equals: { taken: 0 } };
-  return passes(store, [{ kind: 'update', key: hostKey(host.id), set: { is_ending: true }, when }]);
+  const close: Operation = { kind: 'update', key: hostKey(host.id), set: { is_ending: true }, when };
+  return untilWon(store, host.id, () => passes(store, [close]));
 }
 
 export const forgetHost = (store: Store, id: string): Promise<void> =>

@@ -1,4 +1,6 @@
 // Which pools of spares the deployment wants: its own, those its settings name, and those of flavors and availability zones.
+
+import { sharedBy } from '../domain/amphora.ts';
 import type { AvailabilityZoneRow } from '../domain/availability-zone.ts';
 import type { AvailabilityZoneData, AvailabilityZoneProfileRow } from '../domain/availability-zone-profile.ts';
 import type { FlavorRow } from '../domain/flavor.ts';
@@ -20,8 +22,8 @@ async function ofFlavors({ table }: Services): Promise<SparePool[]> {
   return profiles.filter(isOfAmphorae).flatMap(({ id, flavor_data }): SparePool[] => {
     const data = JSON.parse(flavor_data) as FlavorData;
     if (!used.has(id) || !data.spare_amphorae) return [];
-    const wish = { ...noWish, compute_flavor: data.compute_flavor ?? null, image_tag: data.amp_image_tag ?? null };
-    return [{ wish, size: data.spare_amphorae }];
+    const { compute_flavor = null, amp_image_tag: image_tag = null, colocation } = data;
+    return [{ wish: { ...noWish, compute_flavor, image_tag, ...sharedBy(colocation) }, size: data.spare_amphorae }];
   });
 }
 

@@ -23,6 +23,9 @@ export interface AmphoraRow {
   /** What else its machine was asked to be; rows from before spares had wishes have neither. */
   image_tag?: string | null;
   wished_zone?: string | null;
+  colocation?: number;
+  /** The machine it shares with amphorae of other load balancers; none: its machine is its own. */
+  host_id?: string;
   /** Among the amphorae of its load balancer, for as long as it is there: who replaces it gets the same. Roles may be swapped. */
   peer_place?: number;
   /** Id of the authority that signed its certificate, and of those it was told to trust; never more than it was told. */
@@ -55,13 +58,20 @@ export interface MachineWish {
   availability_zone: string | null;
   compute_flavor: string | null;
   image_tag: string | null;
+  /** How many amphorae may share it; absent: it is one's own. */
+  colocation?: number;
 }
+
+/** One alone shares with nobody. */
+export const sharedBy = (colocation: number | undefined) =>
+  colocation !== undefined && colocation > 1 ? { colocation } : {};
 
 /** @param row undefined for a spare, which is for whoever asks for nothing else */
 export const machineWish = (row: LoadBalancerRow | undefined): MachineWish => ({
   availability_zone: row?.availability_zone_data?.compute_zone ?? row?.vip_zone ?? null,
   compute_flavor: row?.flavor_data?.compute_flavor ?? null,
   image_tag: row?.flavor_data?.amp_image_tag ?? null,
+  ...sharedBy(row?.flavor_data?.colocation),
 });
 
 /** What a machine was asked to be when it was made. */
@@ -69,6 +79,7 @@ export const wishOf = (row: AmphoraRow): MachineWish => ({
   availability_zone: row.wished_zone ?? null,
   compute_flavor: row.compute_flavor ?? null,
   image_tag: row.image_tag ?? null,
+  ...sharedBy(row.colocation),
 });
 
 /** A spare is for who wishes exactly what it is; a zone may be wished for, or be where it happens to be. */
@@ -76,7 +87,8 @@ export const isSpareFor = (spare: AmphoraRow, wish: MachineWish): boolean => {
   const is = wishOf(spare);
   const zone = wish.availability_zone;
   const isThere = zone === is.availability_zone || (zone !== null && zone === spare.cached_zone);
-  return wish.compute_flavor === is.compute_flavor && wish.image_tag === is.image_tag && isThere;
+  const isAlike = wish.compute_flavor === is.compute_flavor && wish.image_tag === is.image_tag;
+  return isAlike && wish.colocation === is.colocation && isThere;
 };
 
 /** A new amphora's row, before there is a machine. @param heartbeatKey sealed */
@@ -103,6 +115,7 @@ export const newAmphora = (
   compute_flavor: wish.compute_flavor,
   image_tag: wish.image_tag,
   wished_zone: wish.availability_zone,
+  ...sharedBy(wish.colocation),
   heartbeat_key: heartbeatKey,
   created_at: timestamp(time.now),
   updated_at: null,
@@ -133,12 +146,14 @@ export const amphoraAttributes = [
   'updated_at',
   'image_id',
   'compute_flavor',
+  'host_id',
 ];
 
 export const amphoraResponse = (row: AmphoraRow) => ({
   id: row.id,
   loadbalancer_id: row.load_balancer_id,
-  compute_id: row.compute_id,
+  // The machine, as Octavia's is: the same for all that share it.
+  compute_id: row.compute_id === null ? null : (row.host_id ?? row.compute_id),
   lb_network_ip: row.lb_network_ip,
   vrrp_ip: row.vrrp_ip,
   ha_ip: row.ha_ip,
@@ -157,6 +172,7 @@ export const amphoraResponse = (row: AmphoraRow) => ({
   updated_at: row.updated_at,
   image_id: row.image_id,
   compute_flavor: row.compute_flavor ?? null,
+  ...(row.host_id === undefined ? {} : { host_id: row.host_id }),
 });
 
 /** Roles a topology asks for, first the one that takes the VIP. */

@@ -27,6 +27,7 @@ export interface FlavorData {
   sriov_vip?: boolean;
   allow_member_sriov?: boolean;
   spare_amphorae?: number;
+  colocation?: number;
 }
 
 export const flavorProfileResponse = ({ id, name, provider_name, flavor_data }: FlavorProfileRow) => ({

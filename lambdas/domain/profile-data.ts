@@ -25,9 +25,9 @@ function isOfType(value: unknown, type: Capability['type']): boolean {
   return type === 'integer' ? Number.isInteger(value) : typeof value === type;
 }
 
-function outOfRange(value: unknown, maximum: number | undefined): string | undefined {
+function outOfRange(value: unknown, { minimum = 0, maximum }: Capability): string | undefined {
   if (typeof value !== 'number' || maximum === undefined) return undefined;
-  if (value < 0) return `${value} is less than the minimum of 0`;
+  if (value < minimum) return `${value} is less than the minimum of ${minimum}`;
   return value > maximum ? `${value} is greater than the maximum of ${maximum}` : undefined;
 }
 
@@ -46,13 +46,14 @@ function faultIn(data: unknown, known: Capabilities): string | undefined {
   if (!isObject(data)) return `${represented(data)} is not of type 'object'`;
   const stranger = unexpected(data, known);
   if (stranger !== undefined) return stranger;
-  for (const [name, { type, oneOf, maximum }] of Object.entries(known)) {
+  for (const [name, capability] of Object.entries(known)) {
     if (!Object.hasOwn(data, name)) continue;
+    const { type, oneOf } = capability;
     const value = data[name];
     if (!isOfType(value, type)) return `${name} ${represented(value)} is not of type '${type}'`;
     if (oneOf && !oneOf.includes(value as string))
       return `${name} ${represented(value)} is not one of ${represented(oneOf)}`;
-    const excess = outOfRange(value, maximum);
+    const excess = outOfRange(value, capability);
     if (excess !== undefined) return `${name} ${excess}`;
   }
   return undefined;

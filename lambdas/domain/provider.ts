@@ -6,7 +6,8 @@ export interface Capability {
   description: string;
   type: 'string' | 'boolean' | 'array' | 'integer';
   oneOf?: readonly string[];
-  /** Of an integer, which is not below 0. */
+  /** Of an integer; none: 0. */
+  minimum?: number;
   maximum?: number;
   /** Beyond Octavia: understood, and not in the list, which is Octavia's. */
   isExtension?: true;
@@ -46,6 +47,12 @@ const amphoraFlavor: Capabilities = {
   amp_image_tag: { type: 'string', description: 'Tag of the image the amphora is made of.' },
   sriov_vip: { type: 'boolean', description: 'Whether the port of the VIP is an SR-IOV one.' },
   allow_member_sriov: { type: 'boolean', description: 'Whether members may ask for SR-IOV ports.' },
+  colocation: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 32,
+    description: 'How many amphorae of the flavor share a machine, each of another load balancer. 1: none does.',
+  },
   spare_amphorae: spares('of the flavor that name no zone'),
 };
 

@@ -8,8 +8,8 @@ export interface SparePool {
 }
 
 /** The name of a pool: the same for the same wish. */
-export const poolName = ({ compute_flavor, image_tag, availability_zone }: MachineWish): string =>
-  JSON.stringify([compute_flavor, image_tag, availability_zone]);
+export const poolName = ({ compute_flavor, image_tag, availability_zone, colocation }: MachineWish): string =>
+  JSON.stringify([compute_flavor, image_tag, availability_zone, ...(colocation === undefined ? [] : [colocation])]);
 
 export const noWish: MachineWish = { availability_zone: null, compute_flavor: null, image_tag: null };
 
@@ -19,6 +19,7 @@ const stated = z.array(
     compute_flavor: name,
     image_tag: name,
     availability_zone: name,
+    colocation: z.int().min(2).max(32).optional(),
     spare_amphorae: z.int().min(0).max(100),
   }),
 );

@@ -1,9 +1,9 @@
 // When many amphorae fall silent at once, something else is broken than amphorae: then nothing is failed over.
 
 export interface StormLimits {
-  /** Share of silent amphorae, 0 to 1, above which nothing is failed over. */
+  /** Share of silent machines, 0 to 1, above which nothing is failed over. */
   share: number;
-  /** Up to this many silent amphorae the share does not count. */
+  /** Up to this many silent machines the share does not count. */
   floor: number;
 }
 

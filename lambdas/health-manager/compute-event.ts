@@ -1,16 +1,37 @@
 // Health manager, news from the compute service: a machine that stopped is not waited for.
 import { requestFailover } from '../controller/failover.ts';
+import { amphoraeOn } from '../domain/host.ts';
 import { readAmphora } from '../repositories/amphorae.ts';
 import { noteEnded } from '../repositories/health.ts';
+import { readHost } from '../repositories/hosts.ts';
 import type { Services } from '../runtime/services.ts';
 import { scanHealth } from './scan.ts';
 
 /** EventBridge's `EC2 Instance State-change Notification`, of which only this is read. */
 export interface ComputeEvent {
-  detail: { 'instance-id': string; state: string; amphora_id?: string };
+  /** A machine that amphorae share is told by the host's id. */
+  detail: { 'instance-id': string; state: string; amphora_id?: string; host_id?: string };
 }
 
 const ended = new Set(['stopping', 'stopped', 'shutting-down', 'terminated']);
+
+/** All that the machine carried. */
+async function carriedBy(services: Services, detail: ComputeEvent['detail']): Promise<string[]> {
+  if (detail.host_id === undefined)
+    return [detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id];
+  const host = await readHost(services.table, detail.host_id);
+  return host === undefined ? [] : amphoraeOn(host);
+}
+
+type News = 'noted' | 'asked for' | 'known';
+
+async function noteEndOf(services: Services, amphoraId: string): Promise<News> {
+  // We end it ourselves: nobody is to take its place.
+  if ((await readAmphora(services.table, amphoraId))?.status === 'PENDING_DELETE') return 'known';
+  if (await noteEnded(services, amphoraId)) return 'noted';
+  // Nobody expects to hear of it: a spare at most, which is ended.
+  return (await requestFailover(services, amphoraId)) ? 'asked for' : 'known';
+}
 
 /**
  * A zone that goes out is hundreds of these: each is written down, and then all that is known is looked at as by any scan, with its storm guard
@@ -20,10 +41,8 @@ export const computeEventHandler =
   (services: Services) =>
   async ({ detail }: ComputeEvent): Promise<{ failed_over: number }> => {
     if (!ended.has(detail.state)) return { failed_over: 0 };
-    const amphoraId = detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id;
-    // We end it ourselves: nobody is to take its place.
-    if ((await readAmphora(services.table, amphoraId))?.status === 'PENDING_DELETE') return { failed_over: 0 };
-    if (await noteEnded(services, amphoraId)) return { failed_over: (await scanHealth(services)).failed_over };
-    // Nobody expects to hear of it: a spare at most, which is ended.
-    return { failed_over: (await requestFailover(services, amphoraId)) ? 1 : 0 };
+    const news: News[] = [];
+    for (const id of await carriedBy(services, detail)) news.push(await noteEndOf(services, id));
+    const asked = news.filter((one) => one === 'asked for').length;
+    return { failed_over: asked + (news.includes('noted') ? (await scanHealth(services)).failed_over : 0) };
   };

@@ -7,6 +7,14 @@ import type { Services } from '../runtime/services.ts';
 
 const zoneOf = ({ zone }: HealthRow): string => zone ?? '';
 
+/** A host that is gone is one machine, however many amphorae it carried; one of four that is silent is a quarter of it. */
+function machinesOf(all: HealthRow[], silent: HealthRow[]): { all: number; silent: number } {
+  const machineOf = ({ host_id, amphora_id }: HealthRow) => host_id ?? amphora_id;
+  const [allByMachine, silentByMachine] = [Map.groupBy(all, machineOf), Map.groupBy(silent, machineOf)];
+  const shares = [...silentByMachine].map(([machine, rows]) => rows.length / (allByMachine.get(machine)?.length ?? 1));
+  return { all: allByMachine.size, silent: shares.reduce((sum, share) => sum + share, 0) };
+}
+
 const nobody = { id: '', project_id: '', name: '' };
 
 export interface Judgement {
@@ -37,7 +45,11 @@ export async function judgeZones(services: Services, all: HealthRow[], silent: H
     const gone = new Set(goneForGood(ofZone, services.clock.now(), heartbeat_timeout_ms));
     const doubtful = silentOfZone.filter((row) => !gone.has(row));
     const counts = { silent: doubtful.length, amphorae: ofZone.length - gone.size };
-    const is_engaged = isStorm(counts.silent, counts.amphorae, { share, floor });
+    const machines = machinesOf(
+      ofZone.filter((row) => !gone.has(row)),
+      doubtful,
+    );
+    const is_engaged = isStorm(machines.silent, machines.all, { share, floor });
     judgement.due.push(...gone, ...(is_engaged ? [] : doubtful));
     if (is_engaged) judgement.stormy.push(zone);
     await keepGuard(services, guards.get(zone), { zone, is_engaged, ...counts });

@@ -2,6 +2,7 @@
 import type { Services } from '../runtime/services.ts';
 import { lookAfterCertificates } from './certificate-references.ts';
 import { replaceExpiring } from './certificates.ts';
+import { endEmptyHosts } from './hosts.ts';
 import { purgeDeleted, purgeEnded } from './purge.ts';
 import { reconcile } from './reconcile.ts';
 import { rollOut } from './rollout.ts';
@@ -18,6 +19,7 @@ const parts = {
   certificates: replaceExpiring,
   user_certificates: lookAfterCertificates,
   swept: sweepOrphans,
+  hosts_ended: endEmptyHosts,
   purged: purgeDeleted,
   forgotten: purgeEnded,
 };

@@ -2,7 +2,7 @@
 // remembers nothing that it could not see, so that a round that was cut short is made up for by the next.
 import { requestFailoverOf, takesFailover } from '../controller/failover.ts';
 import { announceRollout } from '../controller/rollouts.ts';
-import { type AmphoraRow, type MachineWish, machineWish } from '../domain/amphora.ts';
+import { type AmphoraRow, machineWish } from '../domain/amphora.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import {
   isBusy,
@@ -15,6 +15,7 @@ import {
   type WaveItem,
   waveSize,
 } from '../domain/rollout.ts';
+import type { ImageWish } from '../drivers/compute/compute-driver.ts';
 import { readAllAmphorae, readAmphorae } from '../repositories/amphorae.ts';
 import { changeRollout, readCurrentRollout } from '../repositories/rollouts.ts';
 import { isStormGuarded } from '../repositories/storm-guard.ts';
@@ -28,7 +29,7 @@ interface Fleet {
   images: RolloutImage[];
 }
 
-const wishName = (wish: MachineWish) => JSON.stringify(Object.values(wish));
+const wishName = (wish: ImageWish) => JSON.stringify(Object.values(wish));
 
 async function survey(services: Services): Promise<Fleet> {
   const [amphorae, loadBalancers] = await Promise.all([
@@ -39,7 +40,7 @@ async function survey(services: Services): Promise<Fleet> {
   const old = new Map<string, AmphoraRow[]>();
   const images = new Map<string, RolloutImage>();
   for (const row of loadBalancers) {
-    const wish = machineWish(row);
+    const wish = imageWishOf(machineWish(row));
     const name = wishName(wish);
     const image_to = images.get(name)?.image_to ?? (await services.compute.currentImage(wish));
     if (image_to === null) continue;
@@ -68,12 +69,13 @@ async function plan(services: Services, row: RolloutRow, fleet: Fleet): Promise<
 
 /** A newer image than the one that was tried on the canary is another roll-out. */
 function changedImage({ images }: RolloutRow, fleet: Fleet): string | undefined {
-  const now = new Map(fleet.images.map((image) => [wishName(wishNamed(image)), image.image_to]));
-  const changed = images.find((image) => (now.get(wishName(wishNamed(image))) ?? image.image_to) !== image.image_to);
+  const now = new Map(fleet.images.map((image) => [wishName(imageWishOf(image)), image.image_to]));
+  const changed = images.find((image) => (now.get(wishName(imageWishOf(image))) ?? image.image_to) !== image.image_to);
   return changed && `the image is no longer ${changed.image_to}: cancel this roll-out and start another`;
 }
 
-const wishNamed = ({ availability_zone, compute_flavor, image_tag }: RolloutImage): MachineWish => ({
+/** Without what makes no difference to the image. */
+const imageWishOf = ({ availability_zone, compute_flavor, image_tag }: ImageWish): ImageWish => ({
   availability_zone,
   compute_flavor,
   image_tag,

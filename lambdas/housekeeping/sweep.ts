@@ -1,5 +1,6 @@
 // Housekeeping, orphans: rows, machines and addresses that belong to nobody any more, and that no live operation owns.
 import { announce } from '../controller/announce.ts';
+import { endStray } from '../controller/hosts.ts';
 import { removeAmphora } from '../controller/removal.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { readAllAmphorae, readAmphora } from '../repositories/amphorae.ts';
@@ -21,7 +22,7 @@ async function isOwned(services: Services, row: AmphoraRow): Promise<boolean> {
  * @param sweep answers whether it was an orphan and is gone
  * @returns how many were swept
  */
-async function each<T>(all: T[], failures: unknown[], sweep: (one: T) => Promise<boolean>): Promise<number> {
+export async function each<T>(all: T[], failures: unknown[], sweep: (one: T) => Promise<boolean>): Promise<number> {
   let swept = 0;
   for (const one of all) {
     try {
@@ -47,9 +48,10 @@ async function sweepAmphorae(services: Services, failures: unknown[]): Promise<n
 
 /** Machines with no row. The row comes first and goes last, so these are leftovers of a row that was lost. */
 async function sweepMachines(services: Services, failures: unknown[]): Promise<number> {
-  return each(await services.compute.list(), failures, async ({ compute_id, amphora_id }) => {
+  return each(await services.compute.list(), failures, async (machine) => {
+    const { compute_id, amphora_id } = machine;
     if (await readAmphora(services.table, amphora_id)) return false;
-    await services.compute.delete(compute_id);
+    await endStray(services, machine);
     await announce(services, nobody, 'orphan_swept', 'compute', compute_id, { amphora_id });
     return true;
   });

@@ -22,6 +22,8 @@ export interface HealthRow {
   load_balancer_id: string | null;
   /** Where its machine is, when compute has put it somewhere in particular. */
   zone?: string | null;
+  /** The host it shares with others; null: its machine is its own. */
+  host_id?: string | null;
   /** Milliseconds since the epoch, our clock. */
   last_seen: number;
   /** Orders the heartbeats of one agent process, and its processes. */
@@ -116,9 +118,9 @@ async function updateExpected(store: Store, amphoraId: string, set: Partial<Heal
 
 /** A new amphora counts as heard of when it is handed over, so that one that never speaks is noticed too. */
 export async function expectSigns(store: Store, amphoraId: string, loadBalancerId: string | null): Promise<void> {
-  const zone = (await readAmphora(store.table, amphoraId))?.cached_zone ?? null;
+  const { cached_zone: zone = null, host_id = null } = (await readAmphora(store.table, amphoraId)) ?? {};
   const last_seen = store.clock.now();
-  const set = { amphora_id: amphoraId, load_balancer_id: loadBalancerId, zone, last_seen, rolled_up: '' };
+  const set = { amphora_id: amphoraId, load_balancer_id: loadBalancerId, zone, host_id, last_seen, rolled_up: '' };
   // Of one that was given up meanwhile a row would be left that is silent for ever.
   await passes(store, [
     { kind: 'update', key: healthKey(amphoraId), set },
@@ -137,9 +139,6 @@ const countsFor = (loadBalancerId: string, amphoraId: string): Operation => ({
 const watchKey = { pk: 'HEALTH#watch', sk: 'WATCH' };
 
 /** When the health of amphorae was looked at last, and since when without a gap. */
-export const readScannedAt = async (table: Table): Promise<number> =>
-  Number((await table.get(watchKey))?.['scanned_at'] ?? 0);
-
 export interface Watch {
   scanned_at: number;
   watching_since: number;
@@ -154,6 +153,13 @@ export interface Pauses {
   /** After one that is longer heartbeats may have been missed, too: for as long again they may still be on their way. */
   steadyMs: number;
 }
+
+export async function readWatch(table: Table): Promise<Watch | undefined> {
+  const item = await table.get(watchKey);
+  return item && rowOf<Watch>(item);
+}
+
+export const readScannedAt = async (table: Table): Promise<number> => (await readWatch(table))?.scanned_at ?? 0;
 
 /**
  * Notes a scan.

@@ -1,8 +1,9 @@
 // Tasks that make and end machines, and what they are born with: Octavia's compute and certificate tasks.
 import { bornAmphora } from '../controller/amphora-birth.ts';
+import { endMachine, endStray, placeOnHost } from '../controller/hosts.ts';
 import { placed } from '../controller/placement.ts';
 import { machineWish, wishOf } from '../domain/amphora.ts';
-import { NotReady } from '../domain/errors.ts';
+import { NotReady, Superseded } from '../domain/errors.ts';
 import { heartbeatPurpose } from '../domain/heartbeat.ts';
 import type { AmphoraRole } from '../domain/statuses.ts';
 import { eraseAmphora, putAmphora, readAmphora, setAmphora } from '../repositories/amphorae.ts';
@@ -21,18 +22,25 @@ const ComputeCreate: Task<{
   await putAmphora(services, bornAmphora(services, amphora_id, role, machineWish(owner)));
   const row = await readAmphora(services.table, amphora_id);
   if (row?.status !== 'BOOTING') return { compute_id: row?.compute_id ?? null };
+  // What a spare is to be says its row, which whoever wanted it has put.
+  const wish = owner === undefined ? wishOf(row) : { ...machineWish(owner), ...(await placed(services, owner, role)) };
+  const host_id = await placeOnHost(services, row, wish, load_balancer_id);
   const issued = await bornWith(services, amphora_id, now);
+  const { colocation, ...machineOfOne } = wish;
   const machine = await services.compute.build({
     amphora_id,
     server_certificate: issued.certificate,
     server_private_key: issued.private_key,
     ca_certificate: issued.ca_certificate,
     heartbeat_key: services.sealer.open(row.heartbeat_key, heartbeatPurpose(amphora_id)),
-    // What a spare is to be says its row, which whoever wanted it has put.
-    ...(owner === undefined ? wishOf(row) : { ...machineWish(owner), ...(await placed(services, owner, role)) }),
+    ...machineOfOne,
+    host_id,
   });
-  await setAmphora(services, amphora_id, { compute_id: machine.compute_id });
-  return { compute_id: machine.compute_id };
+  if (await setAmphora(services, amphora_id, { compute_id: machine.compute_id }))
+    return { compute_id: machine.compute_id };
+  // Whoever gave it up meanwhile saw no machine yet.
+  await endStray(services, machine);
+  throw new Superseded(`amphora ${amphora_id} is gone`);
 };
 
 /** On record before the machine is there, and the first time alone: it may have been built with what an earlier attempt made. */
@@ -61,12 +69,10 @@ const ComputeDelete: Task<{ amphora_id: string; load_balancer_id?: string | null
   services,
   { amphora_id, load_balancer_id = null },
 ) => {
-  const row = await readAmphora(services.table, amphora_id);
-  if (row === undefined) return;
-  await setAmphora(services, amphora_id, { status: 'PENDING_DELETE' });
-  if (row.compute_id !== null) await services.compute.delete(row.compute_id);
+  if (!(await setAmphora(services, amphora_id, { status: 'PENDING_DELETE' }))) return;
+  const row = await endMachine(services, amphora_id);
   // One that is given up may have carried traffic already.
-  await eraseAmphora(services, amphora_id, load_balancer_id ?? row.load_balancer_id);
+  await eraseAmphora(services, amphora_id, load_balancer_id ?? row?.load_balancer_id ?? null);
 };
 
 export const computeTasks = { ComputeCreate, ComputeWait, ComputeDelete };

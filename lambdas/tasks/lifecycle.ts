@@ -1,14 +1,12 @@
 // Tasks that only remember: Octavia's database and lifecycle tasks.
 import { announce, announceTransitions } from '../controller/announce.ts';
 import { beginning, markAllFound, markLost, tellOfFailover } from '../controller/failover.ts';
-import { zonesBeside } from '../controller/placement.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
-import { type AmphoraRow, isSpareFor, machineWish, rolesOf } from '../domain/amphora.ts';
+import { type AmphoraRow, rolesOf } from '../domain/amphora.ts';
 import { Superseded } from '../domain/errors.ts';
 import type { Candidate, LoadBalancerRow } from '../domain/load-balancer.ts';
 import type { AmphoraRole } from '../domain/statuses.ts';
-import { TransactionCancelled } from '../drivers/table/table.ts';
-import { claimOperation, readAmphora, readAmphorae, readSpares, setAmphora } from '../repositories/amphorae.ts';
+import { readAmphora, readAmphorae, setAmphora } from '../repositories/amphorae.ts';
 import { commitApplied } from '../repositories/commits.ts';
 import { commitDeleted } from '../repositories/erasures.ts';
 import { expectSigns, noteRollUp } from '../repositories/health.ts';
@@ -23,6 +21,7 @@ import { promotionTasks } from './promotion.ts';
 import { type Carried, uncarried } from './refused.ts';
 import { rotationEndTasks } from './rotation.ts';
 import { allServing, requestForServing, servingMeanwhile } from './serving.ts';
+import { spareTasks } from './spares.ts';
 import { type Task, taskHandler } from './task.ts';
 
 /**
@@ -88,42 +87,6 @@ const PlanReplacement: Task<OfOperation & { amphora_id: string; role: AmphoraRol
   await requestForServing(services, input);
   return candidate;
 };
-
-/** A spare takes a candidate's place in one transaction with the claim, so that no spare is ever claimed for nobody. */
-const ClaimSpare: Task<OfOperation & { role: AmphoraRole }> = async (services, input) => {
-  const row = await owned(services, input);
-  const candidate = row.candidates.find((one) => one.role === input.role && one.operation_id === input.operation_id);
-  if (candidate === undefined) throw new Superseded(`no ${input.role} is planned`);
-  if (candidate.is_spare) return candidate;
-  const { image_id } = row.operation ?? {};
-  const fitting = (await readSpares(services.table)).filter(
-    (spare) => isSpareFor(spare, machineWish(row)) && (image_id === undefined || spare.image_id === image_id),
-  );
-  // Apart from the one that stays, if there is a choice.
-  const beside = await zonesBeside(services, row, input.role);
-  const isBeside = (spare: AmphoraRow) => Number(beside.has(spare.cached_zone ?? ''));
-  for (const spare of fitting.toSorted((a, b) => isBeside(a) - isBeside(b))) {
-    const claimed: Candidate = { ...candidate, amphora_id: spare.id, is_spare: true };
-    if (await claim(services, input, claimed)) return claimed;
-  }
-  return candidate;
-};
-
-async function claim(services: Services, input: OfOperation, claimed: Candidate): Promise<boolean> {
-  try {
-    await changeLoadBalancer(
-      services,
-      input.load_balancer_id,
-      (row) => ({ candidates: [...held(row, input).candidates.filter((one) => one.role !== claimed.role), claimed] }),
-      () => [claimOperation(services, claimed.amphora_id, input.load_balancer_id, claimed.role)],
-    );
-  } catch (error) {
-    if (error instanceof TransactionCancelled && error.hasFailedCondition) return false;
-    throw error;
-  }
-  await expectSigns(services, claimed.amphora_id, input.load_balancer_id);
-  return true;
-}
 
 /** A built amphora is its load balancer's, or a spare. */
 const FinalizeAmphora: Task<{
@@ -269,12 +232,12 @@ const AbandonAmphora: Task<{ amphora_id: string }> = async (services, { amphora_
 export const lifecycleTasks = {
   ...promotionTasks,
   ...rotationEndTasks,
+  ...spareTasks,
   PlanAmphorae,
   PlanFailover,
   PlanReplacement,
   PlanRevert,
   PlanDeletion,
-  ClaimSpare,
   FinalizeAmphora,
   ReplaceAmphora,
   ActivateLoadBalancer,

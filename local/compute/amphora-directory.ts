@@ -24,6 +24,7 @@ export interface Machine {
   lb_network_ip: string;
   zone: string | null;
   server_group?: string | null;
+  host_id?: string | null;
   /** What it was made of; none of machines from before images had a name. */
   image_id?: string;
 }

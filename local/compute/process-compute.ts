@@ -124,6 +124,12 @@ export class ProcessComputeDriver implements ComputeDriver {
     });
   }
 
+  /** All of them are on this machine in any case: a host is a name that some have in common. */
+  async deleteHost(hostId: string): Promise<void> {
+    const there = AmphoraDirectory.list(this.#root).filter(({ machine }) => machine?.host_id === hostId);
+    await Promise.all(there.map(({ amphoraId }) => this.delete(prefix + amphoraId)));
+  }
+
   /** With those that were only half built. */
   async list(): Promise<Compute[]> {
     return Promise.all(AmphoraDirectory.list(this.#root).map((directory) => this.#describe(directory)));
@@ -183,6 +189,7 @@ export class ProcessComputeDriver implements ComputeDriver {
       lb_network_ip,
       zone: boot.availability_zone,
       server_group: boot.server_group ?? null,
+      host_id: boot.host_id ?? null,
       image_id: this.#image,
     };
     directory.fill(boot, machine, this.#settings(directory, machine, boot.heartbeat_key));
@@ -214,6 +221,7 @@ export class ProcessComputeDriver implements ComputeDriver {
       lb_network_ip: state === 'RUNNING' ? machine!.lb_network_ip : null,
       zone: machine?.zone ?? null,
       server_group: machine?.server_group ?? null,
+      host_id: machine?.host_id ?? null,
       image_id: machine?.image_id ?? null,
     };
   }

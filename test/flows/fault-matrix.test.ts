@@ -1,7 +1,7 @@
 // Every task of every flow, failed in each way there is: the world is sound afterwards, and what can be done is done.
 import { describe, expect, it } from 'vitest';
 import { DriverError } from '../../lambdas/domain/errors.ts';
-import { begin, outcome, type Scenario, scenarios, statesOf } from '../support/flow-scenarios.ts';
+import { begin, outcome, type Scenario, scenarios, statesOf, subjects } from '../support/flow-scenarios.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
 import { isChild, lastCaught, type TaskState, taskStates } from '../support/flow-states.ts';
 import type { FlowWorld } from '../support/flow-world.ts';
@@ -76,7 +76,7 @@ async function run(
 /** The cause is gone: the next write mends what is in ERROR; what is half deleted takes none and is deleted. */
 async function healed(world: FlowWorld, { becomes }: Scenario): Promise<string[]> {
   world.faults.length = 0;
-  const [row] = await world.loadBalancers();
+  const [row] = await subjects(world);
   const status = await world.rename(row!.id);
   const isHalfGone = becomes === 'gone';
   if (isHalfGone) await world.remove(row!.id);

@@ -21,9 +21,9 @@ export abstract class FlowClient {
   }
 
   /** A load balancer with a listener, a pool, a member and a monitor, as a client asks for it. */
-  async create(): Promise<string> {
+  async create(besides: object = {}): Promise<string> {
     const [subnet] = await this.outside.network.listSubnets();
-    const loadbalancer = { name: 'lb', vip_subnet_id: subnet!.id, listeners: [aListener()] };
+    const loadbalancer = { name: 'lb', vip_subnet_id: subnet!.id, listeners: [aListener()], ...besides };
     const { status, body } = await this.api({
       method: 'POST',
       path: '/v2/lbaas/loadbalancers',
@@ -33,10 +33,24 @@ export abstract class FlowClient {
     return body.loadbalancer.id;
   }
 
-  async createActive(): Promise<string> {
-    const id = await this.create();
+  async createActive(besides: object = {}): Promise<string> {
+    const id = await this.create(besides);
     await this.settle();
     return id;
+  }
+
+  /** @returns its id */
+  async flavor(data: object): Promise<string> {
+    const name = this.outside.newId();
+    const profile = { name, provider_name: 'amphora', flavor_data: JSON.stringify(data) };
+    const flavor_profile_id = await this.#made('flavorprofiles', { flavorprofile: profile });
+    return this.#made('flavors', { flavor: { name, flavor_profile_id } });
+  }
+
+  async #made(path: string, body: Record<string, object>): Promise<string> {
+    const answer = await this.api({ method: 'POST', path: `/v2/lbaas/${path}`, body });
+    if (answer.status !== 201) throw new Error(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body[Object.keys(body)[0]!].id;
   }
 
   async remove(id: string): Promise<number> {

@@ -30,6 +30,19 @@ const servingAmphora = async (world: FlowWorld, id: string) => {
   const owner = await world.outside.network.vipOwner(id, await world.loadBalancer(id));
   return owner!;
 };
+/** A load balancer of a flavor whose amphorae share machines, two and two. */
+const colocated = async (world: FlowWorld, besides: object = {}) =>
+  world.createActive({ flavor_id: await world.flavor({ colocation: 2 }), ...besides });
+/** It is not what the scenario is about, and serves throughout. */
+const neighbour = 'neighbour';
+const withNeighbour = async (world: FlowWorld, besides: object = {}) => {
+  const { flavor_id } = await world.loadBalancer(await colocated(world, { name: neighbour }));
+  return world.createActive({ flavor_id, ...besides });
+};
+const createBeside = async (world: FlowWorld, id: string) => {
+  const { flavor_id } = await world.loadBalancer(id);
+  return world.create({ flavor_id });
+};
 const create = (world: FlowWorld) => world.create();
 const failover = (world: FlowWorld, id: string) => world.failover(id);
 const becomes = 'ACTIVE' as const;
@@ -92,6 +105,22 @@ export const scenarios: Scenario[] = [
     go: (world) => world.housekeeping(),
     becomes: 'gone',
   },
+  {
+    name: 'create a pair on shared machines',
+    config: pair,
+    flows: creating,
+    prepare: (world) => colocated(world, { name: neighbour }),
+    go: createBeside,
+    becomes,
+  },
+  { name: 'failover on a shared machine', flows: failing, prepare: withNeighbour, go: failover, becomes },
+  {
+    name: 'delete on a shared machine',
+    flows: ['delete-load-balancer'],
+    prepare: withNeighbour,
+    go: (world, id) => world.remove(id),
+    becomes: 'gone',
+  },
 ];
 
 /** A world in which the scenario is about to begin. */
@@ -106,9 +135,15 @@ export async function begin(scenario: Scenario): Promise<{ world: FlowWorld; id:
 
 /** What has become of the load balancers: their provisioning statuses, or gone. */
 export async function outcome(world: FlowWorld): Promise<string> {
-  const rows = await world.loadBalancers();
+  const rows = await subjects(world);
+  const others = (await world.loadBalancers()).filter(({ name }) => name === neighbour);
+  if (others.some((row) => row.provisioning_status !== 'ACTIVE')) return 'its neighbour suffers';
   return rows.length === 0 ? 'gone' : rows.map((row) => row.provisioning_status).join();
 }
+
+/** Load balancers that the scenario is about. */
+export const subjects = async (world: FlowWorld) =>
+  (await world.loadBalancers()).filter(({ name }) => name !== neighbour);
 
 /** States the scenario comes by when nothing fails, and those of the reverts of their flows. */
 export async function statesOf(scenario: Scenario): Promise<TaskState[]> {

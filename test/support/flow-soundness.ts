@@ -1,11 +1,14 @@
 // What holds of the whole world whenever it is quiet, whatever happened before.
 import { rolesOf } from '../../lambdas/domain/amphora.ts';
+import { amphoraeOn } from '../../lambdas/domain/host.ts';
 import type { LoadBalancerRow } from '../../lambdas/domain/load-balancer.ts';
 import { inUse } from '../../lambdas/domain/quota.ts';
 import { childrenOf } from '../../lambdas/domain/tree.ts';
+import type { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
 import { queryAll } from '../../lambdas/drivers/table/table.ts';
 import { readAllAmphorae } from '../../lambdas/repositories/amphorae.ts';
 import { readAllHealth } from '../../lambdas/repositories/health.ts';
+import { readHosts } from '../../lambdas/repositories/hosts.ts';
 import { readQuota } from '../../lambdas/repositories/quotas.ts';
 import { readTree } from '../../lambdas/repositories/trees.ts';
 import { type FlowWorld, projectId } from './flow-world.ts';
@@ -18,7 +21,7 @@ export async function unsoundness(world: FlowWorld): Promise<Complaints> {
   const each = await Promise.all(
     rows.flatMap((row) => [ofStatus(world, row), ofAmphorae(world, row), ofInterfaces(world, row)]),
   );
-  const all = [ofMachines(world, rows), ofQuota(world, rows), ofVips(world, rows)];
+  const all = [ofMachines(world, rows), ofHosts(world), ofQuota(world, rows), ofVips(world, rows)];
   return [...each, ...(await Promise.all(all))].flat();
 }
 
@@ -90,6 +93,29 @@ async function ofMachines(world: FlowWorld, loadBalancers: LoadBalancerRow[]): P
     if (compute_id !== null && !machines.has(compute_id)) wrong.push('amphora whose machine is gone');
   for (const { amphora_id } of await readAllHealth(table))
     if (!byId.has(amphora_id)) wrong.push(`health of nobody: ${amphora_id}`);
+  return wrong;
+}
+
+/** Places are those of amphorae, no more than there may be and none of two of one load balancer; no machine is left without any. */
+async function ofHosts(world: FlowWorld): Promise<Complaints> {
+  const { table, compute } = world.outside;
+  const [hosts, amphorae] = [await readHosts(table), await readAllAmphorae(table)];
+  const wrong: Complaints = [];
+  for (const host of hosts) {
+    const guests = amphorae.filter(({ host_id }) => host_id === host.id);
+    const owners = guests.flatMap(({ load_balancer_id }) => load_balancer_id ?? []);
+    const ids = guests.map(({ id }) => id).toSorted();
+    if (amphoraeOn(host).toSorted().join() !== ids.join()) wrong.push(`places of ${amphoraeOn(host)}, guests ${ids}`);
+    if (host.taken !== guests.length || host.taken > host.colocation) wrong.push(`${host.taken} of ${host.colocation}`);
+    if (host.taken === 0) wrong.push('a host carries nobody');
+    if (new Set(owners).size < owners.length) wrong.push('two of one load balancer share a host');
+  }
+  const known = hosts.map(({ id }) => id);
+  for (const { host_id } of amphorae) if (host_id && !known.includes(host_id)) wrong.push('an amphora on no host');
+  for (const id of (compute as NoopComputeDriver).hosts) if (!known.includes(id)) wrong.push(`host of nobody: ${id}`);
+  for (const { amphora_id, host_id } of await compute.list())
+    if (amphorae.some((row) => row.id === amphora_id && row.host_id !== (host_id ?? undefined)))
+      wrong.push('a machine is on another host than its row says');
   return wrong;
 }
 

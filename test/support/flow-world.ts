@@ -51,6 +51,7 @@ type DriverName = (typeof watchedDrivers)[number];
 /** Calls that change something outside of the process, and so are worth dying at. */
 const effects = new Set(
   ['table.transact', 'queue.send', 'flows.start', 'compute.build', 'compute.delete', 'network.plugVip'].concat([
+    'compute.deleteHost',
     'network.unplugVip',
     'network.takeVip',
     'network.releaseVip',

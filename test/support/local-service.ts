@@ -6,8 +6,11 @@ import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpath
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { HostRow } from '../../lambdas/domain/host.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
+import type { Table } from '../../lambdas/drivers/table/table.ts';
 import { readSpares } from '../../lambdas/repositories/amphorae.ts';
+import { readHosts } from '../../lambdas/repositories/hosts.ts';
 import { eventually } from './eventually.ts';
 import { type Cloud, OctaviaClient } from './octavia-client.ts';
 import { childrenOf, isRunning, type ProcessOfState, processesOf, sendSignal } from './processes.ts';
@@ -231,9 +234,18 @@ export class LocalService implements AsyncDisposable {
 
   /** Ids of the amphorae that wait for a load balancer. */
   async spares(): Promise<string[]> {
+    return (await this.#read(readSpares)).map(({ id }) => id);
+  }
+
+  /** Machines that amphorae share. */
+  hosts(): Promise<HostRow[]> {
+    return this.#read(readHosts);
+  }
+
+  async #read<T>(rows: (table: Table) => Promise<T>): Promise<T> {
     const table = new SqliteTable({ path: join(this.state, 'table.sqlite') });
     try {
-      return (await readSpares(table)).map(({ id }) => id);
+      return await rows(table);
     } finally {
       await table.close();
     }

@@ -15,6 +15,8 @@ export interface AmphoraBoot {
   image_tag: string | null;
   /** Wished on another host than the others of the group, as far as there is one; absent or null: anywhere. */
   server_group?: string | null;
+  /** Which machine it goes on, of a driver that has `deleteHost`; absent or null: one of its own. */
+  host_id?: string | null;
 }
 
 export interface Compute {
@@ -27,6 +29,8 @@ export interface Compute {
   image_id: string | null;
   /** As it was built; known as long as it is not GONE. */
   server_group?: string | null;
+  /** The same for all that share a machine; absent or null: it is its own. */
+  host_id?: string | null;
 }
 
 /** What decides which image a machine is made of. */
@@ -39,8 +43,15 @@ export interface ComputeDriver {
   build(boot: AmphoraBoot): Promise<Compute>;
   /** state GONE when there is none (any more). */
   get(computeId: string): Promise<Compute>;
-  /** Ends the machine for good and at once; no error when it is gone. */
+  /** Ends the machine for good and at once; no error when it is gone. Of a host it ends this amphora, and touches no other. */
   delete(computeId: string): Promise<void>;
-  /** Every machine that carries our tag, for the sweep of orphans. */
+  /** Every machine that carries our tag, for the sweep of orphans; of a host, each amphora. */
   list(): Promise<Compute[]>;
+  /**
+   * Ends a host, with whatever is still on it; no error when there is none. Whoever has it can put several amphorae on one machine: `build`
+   * makes the machine with the first boot that names the host, and starts the others beside it, each with its own agent, address and
+   * HAProxy. How many come is not the driver's to count. A driver that cannot do that leaves it out, and is never told of a host:
+   * amphorae of flavors with colocation get machines of their own.
+   */
+  deleteHost?(hostId: string): Promise<void>;
 }

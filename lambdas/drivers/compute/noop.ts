@@ -4,6 +4,8 @@ import type { AmphoraBoot, Compute, ComputeDriver, ImageWish } from './compute-d
 export class NoopComputeDriver implements ComputeDriver {
   /** What machines are made of from now on. */
   image: string | null = null;
+  /** Machines that amphorae share. */
+  readonly hosts = new Set<string>();
   readonly #machines = new Map<string, Compute>();
 
   /** Each tag has images of its own. */
@@ -22,7 +24,9 @@ export class NoopComputeDriver implements ComputeDriver {
       zone: boot.availability_zone,
       image_id: await this.currentImage(boot),
       server_group: boot.server_group ?? null,
+      host_id: boot.host_id ?? null,
     };
+    if (boot.host_id) this.hosts.add(boot.host_id);
     this.#machines.set(compute_id, made);
     return made;
   }
@@ -44,6 +48,11 @@ export class NoopComputeDriver implements ComputeDriver {
   async delete(computeId: string): Promise<void> {
     const machine = await this.get(computeId);
     this.#machines.set(computeId, { ...machine, state: 'GONE', lb_network_ip: null });
+  }
+
+  async deleteHost(hostId: string): Promise<void> {
+    for (const { compute_id, host_id } of await this.list()) if (host_id === hostId) await this.delete(compute_id);
+    this.hosts.delete(hostId);
   }
 
   async list(): Promise<Compute[]> {

@@ -90,7 +90,8 @@ export const functions = {
     entry: 'worker/lambda-relay.ts',
     ...small,
     timeoutSeconds: 30,
-    table: 'none',
+    // Names of load balancers.
+    table: 'read',
     sends: toTheWorker,
     publishes: true,
   },

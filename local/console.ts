@@ -70,6 +70,10 @@ export class ConsoleEvents implements EventDriver {
     for (const event of events) this.#tell(event);
   }
 
+  deliver(events: OctaviaEvent[]): Promise<void> {
+    return this.publish(events);
+  }
+
   #tell(event: OctaviaEvent): void {
     const tookMs = event.type === 'provisioning_status_changed' ? this.#durations.note(event) : undefined;
     if (this.#isJson) {

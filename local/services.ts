@@ -36,6 +36,7 @@ import { LoopbackNetworkDriver } from './network/loopback-network.ts';
 import { type LocalOptions, UsageError } from './options.ts';
 import { type QueueServer, startQueueServer } from './queue/queue-server.ts';
 import type { StateDirectory } from './state-directory.ts';
+import { TableStream } from './table-stream.ts';
 
 /** Of the URLs that archives of logs are put to. */
 export const objectsPrefix = '/objects';
@@ -123,6 +124,7 @@ export async function localServices(
 ): Promise<LocalServices> {
   const table = new SqliteTable({ path: state.file('table.sqlite') });
   const clock = systemClock;
+  new TableStream({ table, events, clock, logger });
   const encryptionKey = state.sealingKey();
   const authority = new LocalCertificateAuthority({
     table,

@@ -8,8 +8,9 @@ import type { FunctionName, QueueName } from '../functions.ts';
 import { acknowledgeAnyResource } from './acknowledge.ts';
 import type { QueueWithDeadLetters } from './dead-letter-queue.ts';
 
-/** Start of the keys of what functions inside the VPC leave to be sent on. */
+/** Start of the keys of what functions inside the VPC leave to be sent on, and of what belongs to a load balancer. */
 const outboxPrefix = 'OUTBOX#';
+const treePrefix = 'LB#';
 
 export function addEventSources(
   queues: Record<QueueName, QueueWithDeadLetters>,
@@ -41,18 +42,26 @@ export function addEventSources(
   acknowledgeAnyResource(lambdaOf('worker-relay').role!, 'Streams are listed for the whole account or not at all');
 }
 
-/** Lambda reads the stream for nothing; only what lies in the outbox calls the function. */
+const ofPartitions = (prefix: string) => ({ Keys: { pk: { S: FilterRule.beginsWith(prefix) } } });
+const hasStatus = { provisioning_status: { S: FilterRule.exists() } };
+
+/**
+ * Lambda reads the stream for nothing; what lies in the outbox calls the function, and what was written to a resource. What it could not
+ * pass on it is given again, until the stream forgets it after a day.
+ */
 const outboxSource = (table: Table, undelivered: IQueue) =>
   new DynamoEventSource(table, {
     startingPosition: StartingPosition.TRIM_HORIZON,
     batchSize: 100,
-    retryAttempts: 10,
+    retryAttempts: -1,
     bisectBatchOnError: true,
     onFailure: new SqsDlq(undelivered),
     filters: [
+      FilterCriteria.filter({ eventName: FilterRule.isEqual('INSERT'), dynamodb: ofPartitions(outboxPrefix) }),
+      FilterCriteria.filter({ dynamodb: { ...ofPartitions(treePrefix), NewImage: hasStatus } }),
       FilterCriteria.filter({
-        eventName: FilterRule.isEqual('INSERT'),
-        dynamodb: { Keys: { pk: { S: FilterRule.beginsWith(outboxPrefix) } } },
+        eventName: FilterRule.isEqual('REMOVE'),
+        dynamodb: { ...ofPartitions(treePrefix), OldImage: hasStatus },
       }),
     ],
   });

@@ -103,8 +103,8 @@ export class Stateful extends Stack {
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
-      // Hands on what functions inside the VPC left in the outbox, and removes it when it is old.
-      stream: StreamViewType.NEW_IMAGE,
+      // Hands on what functions inside the VPC left in the outbox, which is removed when it is old, and tells what changed.
+      stream: StreamViewType.NEW_AND_OLD_IMAGES,
       timeToLiveAttribute: 'outbox_until',
     });
     for (const { name, partitionKey, sortKey } of keySchema.indexes)

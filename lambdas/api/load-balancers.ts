@@ -1,5 +1,4 @@
 // The load balancers resource.
-import { announceTransitions } from '../controller/announce.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import { conflict, invalid, notFound } from '../domain/errors.ts';
 import { checkAllowedCidrs } from '../domain/listener-rules.ts';
@@ -131,10 +130,7 @@ async function create(request: ApiRequest): Promise<ApiResponse> {
     await giveVipBack(request, id, vip);
     throw error;
   }
-  await Promise.all([
-    requestWhatIsPending(services, row),
-    announceTransitions(services, row, [{ kind: 'loadbalancer', id, from: null, to: 'PENDING_CREATE' }]),
-  ]);
+  await requestWhatIsPending(services, row);
   return { status: 201, body: { loadbalancer: { ...loadBalancerResponse(row), ...graphExpanded(graph) } } };
 }
 
@@ -199,11 +195,7 @@ async function requestWhole(
     return { provisioning_status: to, operation: { ...operation, ...planned } };
   });
   if (change === undefined) throw notFound('Load Balancer', id);
-  const { before, after } = change;
-  await Promise.all([
-    requestWhatIsPending(services, after),
-    announceTransitions(services, after, [{ kind: 'loadbalancer', id, from: before.provisioning_status, to }]),
-  ]);
+  await requestWhatIsPending(services, change.after);
 }
 
 async function remove(request: ApiRequest): Promise<ApiResponse> {

@@ -4,7 +4,6 @@ import type { LoadBalancerRow, PendingOperation } from '../domain/load-balancer.
 import { readAmphora, readAmphorae, setAmphora } from '../repositories/amphorae.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
 import type { Services } from '../runtime/services.ts';
-import { announce, announceTransitions } from './announce.ts';
 import { removeAmphora } from './removal.ts';
 import { requestOperation } from './requests.ts';
 
@@ -17,9 +16,8 @@ export function takesFailover(row: LoadBalancerRow, amphoraId: string, now: numb
   return row.operation === null || row.operation.kind === 'update';
 }
 
-/** That it is done, and how long it took from when it was asked for. */
-export async function tellOfFailover(services: Services, row: LoadBalancerRow, asked: PendingOperation): Promise<void> {
-  await announce(services, row, 'failover_completed', 'loadbalancer', row.id);
+/** How long it took from when it was asked for. */
+export async function measureFailover(services: Services, asked: PendingOperation): Promise<void> {
   await services.metrics.put({ FailoverSeconds: (services.clock.now() - asked.requested_at) / 1_000 });
 }
 
@@ -92,17 +90,6 @@ export async function requestFailoverOf(
     takes(row) ? { provisioning_status: 'PENDING_UPDATE', operation } : undefined,
   );
   if (change === undefined) return false;
-  const { before, after } = change;
-  await requestOperation(services, after);
-  if (before.provisioning_status !== after.provisioning_status) {
-    const { id } = after;
-    const transition = {
-      kind: 'loadbalancer' as const,
-      id,
-      from: before.provisioning_status,
-      to: after.provisioning_status,
-    };
-    await announceTransitions(services, after, [transition]);
-  }
+  await requestOperation(services, change.after);
   return true;
 }

@@ -1,6 +1,5 @@
 // Health manager, roll-up: what an amphora says of listeners, pools and members becomes operating statuses, when it says something new.
 import type { Heartbeat, HeartbeatPart } from '../../amphora/agent-api.ts';
-import { announceOperatingStatuses } from '../controller/announce.ts';
 import { requestApplyAgain } from '../controller/requests.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { operatingStatusChanges, type Report } from '../domain/operating-status.ts';
@@ -75,7 +74,6 @@ async function rollUp(
   // Of a pair only the one that has the VIP carries traffic and sees its members through it.
   const changes = amphora.role === 'BACKUP' ? [] : operatingStatusChanges(tree, report);
   await writeOperatingStatuses(services, tree, changes);
-  await announceOperatingStatuses(services, tree.loadBalancer, changes);
   const { provisioning_status, applied_generation, generation } = tree.loadBalancer;
   const isSettled = provisioning_status === 'ACTIVE' && report.generation === applied_generation;
   if (isSettled) await addUpDeleted(services, amphora.id, tree);

@@ -1,6 +1,6 @@
 // Housekeeping, certificates of users: sees that what references lead to has changed, is gone or is back, and has it applied. Of
 // load balancers it reads only those that something happened to.
-import { announce, announceTransitions } from '../controller/announce.ts';
+import { announce } from '../controller/announce.ts';
 import { keepCopy, readAtSource } from '../controller/certificate-copies.ts';
 import { requestApplyAgain, requestWhatIsPending } from '../controller/requests.ts';
 import { addressesIn, type CertificateReference } from '../domain/certificate-references.ts';
@@ -127,7 +127,6 @@ async function tryAgain(
     update: inError(one).map((child) => ({ child: child!, set: {} })),
   }));
   await requestWhatIsPending(services, accepted.loadBalancer);
-  await announceTransitions(services, accepted.loadBalancer, accepted.transitions);
   return accepted.rows;
 }
 

@@ -1,5 +1,5 @@
 // Housekeeping, the last net: whatever is PENDING past its deadline is set going again, and ended when that did not help.
-import { announce, announceTransitions } from '../controller/announce.ts';
+import { announce } from '../controller/announce.ts';
 import { markLost } from '../controller/failover.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
@@ -47,7 +47,6 @@ export async function reconcileLoadBalancer(services: Services, row: LoadBalance
     const transitions = await commitFailed(services, row.id, reason, { operation_id, attempts, execution });
     if (transitions.length === 0) return;
     await announce(services, row, 'operation_expired', 'loadbalancer', row.id, { reason });
-    await announceTransitions(services, row, transitions);
     return;
   }
   const after = await again(services, row);

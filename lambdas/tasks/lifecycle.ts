@@ -1,6 +1,5 @@
 // Tasks that only remember: Octavia's database and lifecycle tasks.
-import { announce, announceTransitions } from '../controller/announce.ts';
-import { beginning, markAllFound, markLost, tellOfFailover } from '../controller/failover.ts';
+import { beginning, markAllFound, markLost, measureFailover } from '../controller/failover.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import { type AmphoraRow, rolesOf } from '../domain/amphora.ts';
 import { Superseded } from '../domain/errors.ts';
@@ -71,7 +70,6 @@ const PlanFailover: Task<OfOperation & { amphora_id?: string }> = async (service
   const ids =
     input.amphora_id === undefined ? row.amphora_ids : row.amphora_ids.filter((id) => id === input.amphora_id);
   const amphorae = await readAmphorae(services.table, ids);
-  await announce(services, row, 'failover_started', 'loadbalancer', row.id, { amphora_ids: ids });
   const planned = amphorae.map(({ id, role }) => ({ amphora_id: id, role }));
   const missing = input.amphora_id === undefined ? missingOf(services, row, amphorae) : [];
   const standbyFirst = [...planned, ...missing].toSorted(
@@ -154,13 +152,12 @@ const ActivateLoadBalancer: Task<OfOperation & { pushed: Pushed }> = async (serv
   const tree = await readTree(services.table, row.id);
   if (tree === undefined) return;
   const outcome = { generation: input.pushed.generation, refused: uncarried(input.pushed.refused) };
-  const { transitions, after } = await commitApplied(services, tree, outcome, {
+  const { after } = await commitApplied(services, tree, outcome, {
     execution: input.execution,
     operation_id: input.operation_id,
     operation_timeout_ms: services.config.operation_timeout_ms,
   });
-  if (row.operation?.kind === 'failover') await tellOfFailover(services, row, row.operation);
-  await announceTransitions(services, row, transitions);
+  if (row.operation?.kind === 'failover') await measureFailover(services, row.operation);
   if (after === undefined) await letGo(services, input);
   else await requestWhatIsPending(services, after, `-after-${input.execution}`);
 };
@@ -178,7 +175,7 @@ const RemoveLoadBalancer: Task<OfOperation> = async (services, input) => {
   await writeOutIntents(services, input.load_balancer_id);
   const tree = await readTree(services.table, input.load_balancer_id);
   if (tree === undefined) return;
-  await announceTransitions(services, tree.loadBalancer, await commitDeleted(services, tree));
+  await commitDeleted(services, tree);
 };
 
 /** The flow is over and did not reach its end. A later operation that waits is set going. */
@@ -189,11 +186,7 @@ const FailOperation: Task<OfOperation & { error: FlowError }> = async (services,
   // Before the last write: whoever is cut off in between comes by again.
   await markLost(services, row);
   const transitions = await commitFailed(services, row.id, said(input.error), input);
-  if (transitions.length === 0) return letGo(services, input);
-  if (row.operation?.kind === 'failover') {
-    await announce(services, row, 'failover_failed', 'loadbalancer', row.id, { reason: said(input.error) });
-  }
-  await announceTransitions(services, row, transitions);
+  if (transitions.length === 0) await letGo(services, input);
 };
 
 /** What this operation has made so far and nobody uses: read from the record, not from the flow's memory. */

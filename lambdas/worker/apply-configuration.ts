@@ -2,7 +2,6 @@
 // their work done. Lives in the VPC, since it talks to amphorae.
 
 import { addressesOf } from '../controller/addresses.ts';
-import { announceTransitions } from '../controller/announce.ts';
 import { applyConfiguration } from '../controller/apply-configuration.ts';
 import { markAllFound } from '../controller/failover.ts';
 import { type ApplyMessage, requestOperation } from '../controller/requests.ts';
@@ -42,10 +41,9 @@ async function applyNewest(services: Services, loadBalancerId: string, wanted: W
   const applied = await applyUnlessOvertaken(services, row.id, targets);
   if (applied === undefined) return;
   if (targets === row.amphora_ids) await markAllFound(services, row);
-  const { transitions } = await commitApplied(services, applied.tree, applied, {
+  await commitApplied(services, applied.tree, applied, {
     operation_timeout_ms: services.config.operation_timeout_ms,
   });
-  await announceTransitions(services, row, transitions);
 }
 
 /** Whoever pushed a newer generation commits it. */

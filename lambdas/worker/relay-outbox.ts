@@ -1,16 +1,18 @@
-// Controller worker, the part outside the VPC that sends on what the part inside has to say. The same entry may come twice: queues
-// drop the repetition, events keep their ids.
+// Controller worker, what the table's stream tells: it sends on what functions inside the VPC have to say, and tells of statuses
+// that changed. The same may come twice: queues drop the repetition, events keep their ids.
 import type { DynamoDBStreamEvent } from 'aws-lambda';
-import { outboxEntriesOf } from '../runtime/outbox-stream.ts';
+import { tellStatusNews } from '../controller/status-news.ts';
+import { streamNewsOf } from '../runtime/outbox-stream.ts';
 import type { Services } from '../runtime/services.ts';
 
+/** @throws Error when something was not taken; the stream then tells it all again */
 export const relayOutboxHandler =
-  ({ queue, events }: Services) =>
+  (services: Services) =>
   async (event: DynamoDBStreamEvent): Promise<{ relayed: number }> => {
-    const entries = outboxEntriesOf(event);
-    for (const entry of entries) {
-      if (entry.kind === 'events') await events.publish(entry.events);
-      else await queue.send(entry.queue, entry.message);
+    for (const news of streamNewsOf(event)) {
+      if (news.kind === 'changes') await tellStatusNews(services, news.changes);
+      else if (news.entry.kind === 'events') await services.events.deliver(news.entry.events);
+      else await services.queue.send(news.entry.queue, news.entry.message);
     }
-    return { relayed: entries.length };
+    return { relayed: event.Records.length };
   };

@@ -8,6 +8,7 @@ import { Network } from '../../infra/stacks/network.ts';
 import { keySchema } from '../../infra/stacks/stateful.ts';
 import { outboxPrefix } from '../../lambdas/drivers/queue/outbox.ts';
 import { tableDefinition } from '../../lambdas/drivers/table/definition.ts';
+import { partitionOf } from '../../lambdas/repositories/keys.ts';
 import { discard, resolved, resourcesOf, type Synthesised, synthesise, targetOf } from '../support/synthesised.ts';
 
 let stacks: Synthesised;
@@ -137,10 +138,17 @@ describe('queues', () => {
     }
   });
 
-  it('hands on only what lies in the outbox from the stream of the table', () => {
+  it('hands on from the stream of the table what lies in the outbox, and what has a status, until it is taken', () => {
     stacks.controlPlane.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       StartingPosition: 'TRIM_HORIZON',
-      FilterCriteria: { Filters: [{ Pattern: Match.stringLikeRegexp(`"prefix":"${outboxPrefix}"`) }] },
+      MaximumRetryAttempts: -1,
+      FilterCriteria: {
+        Filters: [
+          { Pattern: Match.stringLikeRegexp(`"prefix":"${outboxPrefix}"`) },
+          { Pattern: Match.stringLikeRegexp(`"prefix":"${partitionOf('')}".*NewImage.*provisioning_status`) },
+          { Pattern: Match.stringLikeRegexp(`REMOVE.*"prefix":"${partitionOf('')}".*OldImage.*provisioning_status`) },
+        ],
+      },
     });
   });
 });

@@ -16,6 +16,7 @@ import { newId } from '../../lambdas/runtime/ids.ts';
 import { silentLogger } from '../../lambdas/runtime/logger.ts';
 import { silentMetrics } from '../../lambdas/runtime/metrics.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
+import { streamed } from './streamed-table.ts';
 
 /** Stands still until it is turned; who sleeps turns it. */
 export class TurnableClock implements Clock {
@@ -47,7 +48,12 @@ const encryptionKey = Buffer.alloc(32, 7);
 
 export function testServices(overrides: Partial<TestServices> = {}): TestServices {
   const clock = overrides.clock ?? new TurnableClock();
-  const table = overrides.table ?? new SqliteTable({ path: ':memory:' });
+  const events = overrides.events ?? new NoopEventDriver();
+  const table = streamed(overrides.table ?? new SqliteTable({ path: ':memory:' }), {
+    events,
+    clock,
+    logger: silentLogger,
+  });
   const sealer = aesSealer(encryptionKey);
   const certificates = overrides.certificates ?? new LocalCertificates({ table, sealer });
   return {
@@ -56,7 +62,6 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
     metrics: silentMetrics,
     clock,
     newId,
-    table,
     queue: new NoopQueueDriver(),
     flows: new NoopFlowDriver(),
     compute: new NoopComputeDriver(),
@@ -65,9 +70,10 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
     certificates,
     certificateSource: certificates,
     amphora: new NoopAmphoraDriver(),
-    events: new NoopEventDriver(),
+    events,
     objects: new NoopObjectStore(),
     sealer,
     ...overrides,
+    table,
   };
 }

@@ -121,6 +121,12 @@ describe('events on EventBridge', () => {
     await driverWith(async () => ({ FailedEntryCount: 1 }), warnings).publish([anEvent(1)]);
     expect(warnings).toHaveLength(2);
   });
+
+  it('are refused with the reason to whoever comes again until all are taken', async () => {
+    const refusing = driverWith(async () => ({ FailedEntryCount: 1, Entries: [{ ErrorCode: 'ThrottlingException' }] }));
+    await expect(refusing.deliver([anEvent(1)])).rejects.toThrow('refused 1 of 1 events: ThrottlingException');
+    await expect(driverWith(() => Promise.reject(new Error('away'))).deliver([anEvent(1)])).rejects.toThrow('away');
+  });
 });
 
 describe('the outbox of functions inside the VPC', () => {

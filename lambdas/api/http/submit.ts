@@ -1,5 +1,4 @@
-// What every write does once it is judged: accept it in one transaction, set the work going, tell what changed.
-import { announceTransitions } from '../../controller/announce.ts';
+// What every write does once it is judged: accept it in one transaction, set the work going.
 import { requestWhatIsPending } from '../../controller/requests.ts';
 import { ApiError, notFound } from '../../domain/errors.ts';
 import type { QuotaLimits } from '../../domain/quota.ts';
@@ -36,10 +35,7 @@ export async function submit(
     request.authorize(skeleton.loadBalancer.project_id);
     return decide(skeleton);
   });
-  await Promise.all([
-    requestWhatIsPending(services, accepted.loadBalancer),
-    announceTransitions(services, accepted.loadBalancer, accepted.transitions),
-  ]);
+  await requestWhatIsPending(services, accepted.loadBalancer);
   return accepted;
 }
 

@@ -41,11 +41,15 @@ export interface OctaviaEvent {
   resource: string;
   resource_id: string;
   detail: Record<string, unknown>;
+  /** Of events told by the table's stream: of the same resource the later one is greater, compared as text. */
+  sequence?: string;
 }
 
 export interface EventDriver {
-  /** Never throws for a bus that is away: an event is news, not state. */
+  /** Never throws for a bus that is away: whoever acts is not kept from it by who listens. */
   publish(events: OctaviaEvent[]): Promise<void>;
+  /** The same for who comes again until all are taken. @throws Error when some were not, the first of them and all after it */
+  deliver(events: OctaviaEvent[]): Promise<void>;
 }
 
 export class NoopEventDriver implements EventDriver {
@@ -53,5 +57,9 @@ export class NoopEventDriver implements EventDriver {
   async publish(events: OctaviaEvent[]): Promise<void> {
     this.published.push(...events);
     if (this.published.length > 10_000) this.published.splice(0, 5_000);
+  }
+
+  deliver(events: OctaviaEvent[]): Promise<void> {
+    return this.publish(events);
   }
 }

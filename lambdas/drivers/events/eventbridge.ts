@@ -22,14 +22,22 @@ export class EventBridgeEventDriver implements EventDriver {
     this.#options = options;
   }
 
-  /** In the order given, as whoever listens reads a PENDING before its ACTIVE. */
   async publish(events: OctaviaEvent[]): Promise<void> {
+    try {
+      await this.deliver(events);
+    } catch (error) {
+      this.#options.logger.warn('the bus did not take events', { events: events.length, error });
+    }
+  }
+
+  /** In the order given, as whoever listens reads a PENDING before its ACTIVE. */
+  async deliver(events: OctaviaEvent[]): Promise<void> {
     for (let from = 0; from < events.length; from += entriesPerRequest)
       await this.#put(events.slice(from, from + entriesPerRequest));
   }
 
   async #put(events: OctaviaEvent[]): Promise<void> {
-    const { busName, client, logger } = this.#options;
+    const { busName, client } = this.#options;
     this.#client ??= client();
     const Entries = events.map((event) => ({
       EventBusName: busName,
@@ -39,11 +47,9 @@ export class EventBridgeEventDriver implements EventDriver {
       Resources: [event.resource_id].filter(Boolean),
       Detail: JSON.stringify(event),
     }));
-    try {
-      const { FailedEntryCount = 0 } = await this.#client.send(new PutEventsCommand({ Entries }));
-      if (FailedEntryCount > 0) logger.warn('the bus did not take all events', { refused: FailedEntryCount });
-    } catch (error) {
-      logger.warn('the bus did not take events', { refused: events.length, error });
-    }
+    const { FailedEntryCount = 0, Entries: taken = [] } = await this.#client.send(new PutEventsCommand({ Entries }));
+    const reason = taken.find(({ ErrorCode }) => ErrorCode !== undefined)?.ErrorCode ?? 'no reason given';
+    if (FailedEntryCount > 0)
+      throw new Error(`the bus refused ${FailedEntryCount} of ${events.length} events: ${reason}`);
   }
 }

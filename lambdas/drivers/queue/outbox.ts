@@ -35,12 +35,17 @@ export class TableOutbox implements QueueDriver, EventDriver {
   }
 
   async publish(events: OctaviaEvent[]): Promise<void> {
-    const { table, logger } = this.#options;
     try {
-      for (let from = 0; from < events.length; from += eventsPerItem)
-        await table.transact([this.#put({ kind: 'events', events: events.slice(from, from + eventsPerItem) })]);
+      await this.deliver(events);
     } catch (error) {
-      logger.warn('the outbox did not take events', { refused: events.length, error });
+      this.#options.logger.warn('the outbox did not take events', { refused: events.length, error });
+    }
+  }
+
+  async deliver(events: OctaviaEvent[]): Promise<void> {
+    for (let from = 0; from < events.length; from += eventsPerItem) {
+      const entry = { kind: 'events' as const, events: events.slice(from, from + eventsPerItem) };
+      await this.#options.table.transact([this.#put(entry)]);
     }
   }
 

@@ -5,6 +5,7 @@ import { holds } from './conditions.ts';
 import { itemBytes } from './item-size.ts';
 import { applyUpdate, checkKey, checkOperations, checkTransactionBytes, keyOf, nameOfKey } from './operations.ts';
 import { checkBounds, decodeCursor, encodeCursor, remainingRange } from './query-bounds.ts';
+import { type ChangeWatch, SqliteChanges } from './sqlite-changes.ts';
 import {
   type CancellationReason,
   type IndexQuery,
@@ -41,6 +42,8 @@ const indexesSchema = Object.entries(indexes)
 interface Change {
   operation: Operation;
   reason: CancellationReason;
+  /** Read where somebody judges it or is told of it. */
+  before?: Item;
   after?: Item;
   bytes: number;
 }
@@ -56,6 +59,7 @@ export class SqliteTable implements Table {
   readonly #database: DatabaseSync;
   readonly #pageBytes: number;
   readonly #statements = new Map<string, StatementSync>();
+  #changes: SqliteChanges | undefined;
 
   /** The directory of `path` must exist; `:memory:` keeps nothing. `pageBytes` bounds a page of a query. */
   constructor({ path, pageBytes = limits.pageBytes }: { path: string; pageBytes?: number }) {
@@ -89,17 +93,29 @@ export class SqliteTable implements Table {
 
   async transact(operations: Operation[]): Promise<void> {
     checkOperations(operations);
-    this.#guard(() => {
+    const isWatched = this.#guard(() => {
       // IMMEDIATE takes the write lock before the first read, so that what a condition saw is still so at COMMIT.
       this.#prepare('BEGIN IMMEDIATE').run();
       try {
-        this.#write(this.#decide(operations));
+        const isWatched = this.#write(this.#decide(operations));
         this.#prepare('COMMIT').run();
+        return isWatched;
       } catch (error) {
         if (this.#database.isTransaction) this.#prepare('ROLLBACK').run();
         throw error;
       }
     });
+    if (isWatched) this.#changes?.tell();
+  }
+
+  /** From now on changes are kept until they are dropped from what is answered here. */
+  watch(watch: ChangeWatch): SqliteChanges {
+    this.#changes = new SqliteChanges(this.#database, watch);
+    return this.#changes;
+  }
+
+  get isOpen(): boolean {
+    return this.#database.isOpen;
   }
 
   async close(): Promise<void> {
@@ -152,18 +168,20 @@ export class SqliteTable implements Table {
   }
 
   #change(operation: Operation): Change {
-    const isRead = operation.when !== undefined || operation.kind === 'update';
-    const before = isRead ? this.#read(keyOf(operation)) : undefined;
+    const key = keyOf(operation);
+    const isRead = operation.when !== undefined || operation.kind === 'update' || this.#changes?.concerns(key);
+    const before = isRead ? this.#read(key) : undefined;
     if (!holds(operation.when, before))
       return { operation, reason: { code: 'ConditionalCheckFailed', item: before }, bytes: 0 };
     if (operation.kind === 'check' || operation.kind === 'delete')
-      return { operation, reason: { code: 'None' }, bytes: 0 };
+      return { operation, reason: { code: 'None' }, before, bytes: 0 };
     const after = operation.kind === 'put' ? operation.item : applyUpdate(before, operation);
     const bytes = itemBytes(after);
-    return { operation, reason: { code: bytes > limits.itemBytes ? 'ItemTooLarge' : 'None' }, after, bytes };
+    return { operation, reason: { code: bytes > limits.itemBytes ? 'ItemTooLarge' : 'None' }, before, after, bytes };
   }
 
-  #write(changes: Change[]): void {
+  /** @returns whether somebody is to be told */
+  #write(changes: Change[]): boolean {
     const put = this.#prepare(
       `REPLACE INTO items (pk, sk, ${indexColumns.join(', ')}, bytes, body) VALUES (?, ?, ${indexColumns.map(() => '?').join(', ')}, ?, ?)`,
     );
@@ -172,6 +190,11 @@ export class SqliteTable implements Table {
       if (operation.kind !== 'delete') continue;
       this.#prepare('DELETE FROM items WHERE pk = ? AND sk = ?').run(operation.key.pk, operation.key.sk);
     }
+    const isNews = ({ operation: { kind }, before, after }: Change) =>
+      kind !== 'check' && (before !== undefined || after !== undefined);
+    const watched = changes.filter((one) => isNews(one) && this.#changes?.concerns(keyOf(one.operation)));
+    for (const { operation, before, after } of watched) this.#changes!.note(keyOf(operation), before, after);
+    return watched.length > 0;
   }
 
   #page(query: Query | IndexQuery, pkColumn: string, sortColumns: string[]): Page {

@@ -99,6 +99,34 @@ describe('every function', () => {
   });
 });
 
+describe('no secret', () => {
+  /** Values of the environment as CloudFormation is given them: texts, and references to resources. */
+  const environments = () =>
+    functions().flatMap(([, one]) =>
+      Object.entries(one.Properties['Environment'].Variables as Record<string, unknown>).map(
+        ([name, value]) => [nameOf(one), name, JSON.stringify(value)] as const,
+      ),
+    );
+
+  it('is in the environment of a function, but the key that what lies in the table is sealed with, by reference', () => {
+    expect(environments().length).toBeGreaterThan(100);
+    for (const [of, name, value] of environments()) {
+      const which = `${name} of ${of}`;
+      expect(value, which).not.toMatch(/PRIVATE KEY|BEGIN [A-Z]+/);
+      expect(value.includes('{{resolve:'), which).toBe(name === 'OCTAVIA_SEALING_KEY');
+      // A secret that is named, and read by who may.
+      if (/PASSWORD|TOKEN|SECRET/.test(name))
+        expect([name, value]).toEqual(['OCTAVIA_ADMIN_SECRET_ID', expect.stringContaining('ImportValue')]);
+    }
+  });
+
+  it('is an output of a stack, or in a definition of a flow', () => {
+    const definitions = all('AWS::StepFunctions::StateMachine').map(([, { Properties }]) => Properties);
+    const outputs = [stacks.stateful, stacks.network, stacks.controlPlane].map((one) => one.toJSON()['Outputs']);
+    expect(JSON.stringify([definitions, outputs])).not.toMatch(/resolve:(secretsmanager|ssm-secure)|SecretString/);
+  });
+});
+
 describe('every queue', () => {
   const queues = () => all('AWS::SQS::Queue');
 

@@ -78,6 +78,8 @@ export class FlowWorld extends FlowClient {
   readonly faults: Fault[] = [];
   /** What housekeeping threw. */
   readonly refusals: unknown[] = [];
+  /** Is told what each task is given, and what it answers or throws: what Step Functions keeps in its history. */
+  witness: (at: string, told: unknown) => void = () => {};
   effects = 0;
   /** What happens when the process is about to make the call of that number. */
   atEffect: { number: number; act(): unknown } | undefined;
@@ -124,7 +126,13 @@ export class FlowWorld extends FlowClient {
       (given) => {
         const { at, ...payload } = given as { at: string; task: string };
         this.visits.set(at, (this.visits.get(at) ?? 0) + 1);
-        return this.#around(life, at, () => handlerOf(life.services)(payload));
+        this.witness(at, payload);
+        const answered = this.#around(life, at, () => handlerOf(life.services)(payload));
+        void answered.then(
+          (answer) => this.witness(at, answer),
+          (error) => this.witness(at, error),
+        );
+        return answered;
       };
     life.flows = new LocalFlowDriver({
       definitions: flowDefinitions(),

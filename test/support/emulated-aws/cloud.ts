@@ -110,7 +110,7 @@ export class EmulatedCloud {
     const client = new SQSClient({ region });
     const { QueueUrls = [] } = await client.send(new ListQueuesCommand({}));
     for (const { queue, message } of messages) {
-      const QueueUrl = QueueUrls.find((url) => url.includes(`queue${queue}Queue`))!;
+      const QueueUrl = QueueUrls.find((url) => url.includes(`-queue-${queue}`) && !url.includes('dead-letters'))!;
       const taken = this.#messagesTaken();
       await client.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(message.body) }));
       await eventually('the message is taken', () => this.#messagesTaken() > taken);

@@ -15,26 +15,26 @@ export interface Usage {
 
 /** With reading the result once. A function runs for each request and its authorizer, each task and each message. */
 export const measured = {
-  create: { readUnits: 40, writeUnits: 160, transitions: 12, events: 4, messages: 1, httpRequests: 2, invocations: 16 },
+  create: { readUnits: 45, writeUnits: 160, transitions: 12, events: 8, messages: 1, httpRequests: 2, invocations: 20 },
   memberChange: {
     readUnits: 15,
     writeUnits: 75,
     transitions: 0,
-    events: 3,
+    events: 5,
     messages: 1,
     httpRequests: 2,
-    invocations: 5,
+    invocations: 8,
   },
   failover: {
-    readUnits: 55,
+    readUnits: 65,
     writeUnits: 130,
     transitions: 36,
     events: 6,
     messages: 1,
     httpRequests: 0,
-    invocations: 28,
+    invocations: 31,
   },
-  delete: { readUnits: 30, writeUnits: 110, transitions: 6, events: 3, messages: 1, httpRequests: 2, invocations: 10 },
+  delete: { readUnits: 33, writeUnits: 110, transitions: 6, events: 5, messages: 1, httpRequests: 2, invocations: 12 },
 } as const satisfies Record<string, Usage>;
 
 /** Of a heartbeat that brings nothing new but its counters. */

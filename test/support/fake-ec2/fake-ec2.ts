@@ -4,17 +4,22 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { EC2Client } from '@aws-sdk/client-ec2';
-import { Ec2Fault, FakeAccount, type FakeSubnet } from './account.ts';
-import { elasticIpActions, filterActions } from './filters.ts';
+import { FakeAccount, type FakeSubnet } from './account.ts';
+import { addressActions } from './addresses.ts';
+import { elasticIpActions } from './elastic-ips.ts';
+import { Ec2Fault } from './fault.ts';
 import { instanceActions } from './instances.ts';
 import { interfaceActions } from './interfaces.ts';
+import { checkKnown } from './known.ts';
 import { answerOf, faultOf, type Parameters, parseQuery } from './query.ts';
+import { securityGroupActions } from './security-groups.ts';
 
 type Action = (account: FakeAccount, parameters: Parameters) => object;
 const actions: Record<string, Action> = {
   ...instanceActions,
   ...interfaceActions,
-  ...filterActions,
+  ...addressActions,
+  ...securityGroupActions,
   ...elasticIpActions,
 };
 
@@ -96,6 +101,7 @@ export class FakeEc2 implements AsyncDisposable {
     const act = actions[action];
     if (act === undefined)
       throw new Ec2Fault('InvalidAction', `The action ${action} is not valid for this web service.`);
+    checkKnown(action, parameters);
     return act(this.account, parameters);
   }
 

@@ -2,10 +2,10 @@
 import {
   AssignIpv6AddressesCommand,
   AssignPrivateIpAddressesCommand,
-  DescribeNetworkInterfacesCommand,
   type EC2Client,
   type Filter,
   type NetworkInterface,
+  paginateDescribeNetworkInterfaces,
   UnassignIpv6AddressesCommand,
   UnassignPrivateIpAddressesCommand,
 } from '@aws-sdk/client-ec2';
@@ -99,10 +99,10 @@ export class VpcAddresses {
 }
 
 export async function findInterfaces(client: EC2Client, Filters: Filter[]): Promise<NetworkInterface[]> {
-  const { NetworkInterfaces = [] } = await asking('interfaces', () =>
-    client.send(new DescribeNetworkInterfacesCommand({ Filters })),
-  );
-  return NetworkInterfaces;
+  return asking('interfaces', async () => {
+    const pages = await Array.fromAsync(paginateDescribeNetworkInterfaces({ client }, { Filters, MaxResults: 1_000 }));
+    return pages.flatMap(({ NetworkInterfaces = [] }) => NetworkInterfaces);
+  });
 }
 
 /** No error when it has left with its machine. */

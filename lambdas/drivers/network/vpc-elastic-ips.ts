@@ -1,4 +1,4 @@
-// Elastic IPs of VIPs in public subnets: one for each load balancer, found by its tag, as asking for one cannot be told from asking twice.
+// Elastic IPs of VIPs in public subnets: one for each address, found by its tags, as asking for one cannot be told from asking twice.
 import {
   type Address,
   AllocateAddressCommand,
@@ -6,12 +6,13 @@ import {
   DescribeAddressesCommand,
   DisassociateAddressCommand,
   type EC2Client,
+  type Filter,
   type NetworkInterface,
   ReleaseAddressCommand,
 } from '@aws-sdk/client-ec2';
-import { isNotFound } from '../aws-errors.ts';
 import { asking } from '../ec2-errors.ts';
-import { madeFor, taggedFor } from './vpc-tags.ts';
+import { leaving } from './vpc-addresses.ts';
+import { forAddress, madeFor, taggedForAddress } from './vpc-tags.ts';
 
 export class VpcElasticIps {
   readonly #client: () => EC2Client;
@@ -24,10 +25,10 @@ export class VpcElasticIps {
 
   /** It moves along with the address it belongs to; the first time, and should it not have, it is put there. */
   async associate(loadBalancerId: string, address: string, target: NetworkInterface): Promise<void> {
-    const [first, ...others] = await this.#find(loadBalancerId);
+    const [first, ...others] = await this.#find(loadBalancerId, forAddress(address));
     // Of an allocation whose answer was lost.
     for (const other of others) await this.#release(other);
-    const AllocationId = first?.AllocationId ?? (await this.#allocate(loadBalancerId));
+    const AllocationId = first?.AllocationId ?? (await this.#allocate(loadBalancerId, address));
     const at = { NetworkInterfaceId: target.NetworkInterfaceId!, PrivateIpAddress: address, AllowReassociation: true };
     await asking(`Elastic IP of load balancer ${loadBalancerId}`, () =>
       this.#client().send(new AssociateAddressCommand({ AllocationId, ...at })),
@@ -39,8 +40,8 @@ export class VpcElasticIps {
   }
 
   /** The one that serves first. */
-  async #find(loadBalancerId: string): Promise<Address[]> {
-    const Filters = madeFor(this.#deployment, loadBalancerId);
+  async #find(loadBalancerId: string, ...more: Filter[]): Promise<Address[]> {
+    const Filters = [...madeFor(this.#deployment, loadBalancerId), ...more];
     const { Addresses = [] } = await asking(`Elastic IPs of load balancer ${loadBalancerId}`, () =>
       this.#client().send(new DescribeAddressesCommand({ Filters })),
     );
@@ -48,8 +49,8 @@ export class VpcElasticIps {
     return Addresses.toSorted((a, b) => isIdle(a) - isIdle(b) || (a.AllocationId! < b.AllocationId! ? -1 : 1));
   }
 
-  async #allocate(loadBalancerId: string): Promise<string> {
-    const TagSpecifications = taggedFor('elastic-ip', this.#deployment, loadBalancerId);
+  async #allocate(loadBalancerId: string, address: string): Promise<string> {
+    const TagSpecifications = taggedForAddress(this.#deployment, loadBalancerId, address);
     const command = new AllocateAddressCommand({ Domain: 'vpc', TagSpecifications });
     const made = await asking(`Elastic IP for load balancer ${loadBalancerId}`, () => this.#client().send(command));
     return made.AllocationId!;
@@ -57,14 +58,11 @@ export class VpcElasticIps {
 
   async #release({ AllocationId, AssociationId }: Address): Promise<void> {
     const client = this.#client();
-    try {
-      if (AssociationId)
-        await asking(`taking away ${AssociationId}`, () =>
-          client.send(new DisassociateAddressCommand({ AssociationId })),
-        );
-      await asking(`release of ${AllocationId}`, () => client.send(new ReleaseAddressCommand({ AllocationId })));
-    } catch (error) {
-      if (!isNotFound((error as Error).cause)) throw error;
+    if (AssociationId) {
+      const disassociate = new DisassociateAddressCommand({ AssociationId });
+      await leaving(() => asking(`taking away ${AssociationId}`, () => client.send(disassociate)));
     }
+    const release = new ReleaseAddressCommand({ AllocationId });
+    await leaving(() => asking(`release of ${AllocationId}`, () => client.send(release)));
   }
 }

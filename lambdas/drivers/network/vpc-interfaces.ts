@@ -6,12 +6,13 @@ import {
   DeleteNetworkInterfaceCommand,
   DetachNetworkInterfaceCommand,
   type EC2Client,
+  type GroupIdentifier,
   ModifyNetworkInterfaceAttributeCommand,
   type NetworkInterface,
 } from '@aws-sdk/client-ec2';
 import { DriverError } from '../../domain/errors.ts';
 import { canonical } from '../../domain/ip-addresses.ts';
-import { asking, isInUse } from '../ec2-errors.ts';
+import { asking } from '../ec2-errors.ts';
 import { stableId } from './subnets.ts';
 import { findInterfaces, leaving, type VpcAddresses } from './vpc-addresses.ts';
 import type { PlacedAddress } from './vpc-side.ts';
@@ -22,10 +23,13 @@ export interface InterfaceOwner {
   loadBalancerId: string;
   amphoraId: string;
   groups: string[];
+  /** Of this plugging. */
+  token: string;
 }
 
-const causeOf = (error: unknown): unknown => (error as Error).cause;
-const transient = (text: string, cause?: unknown) => new DriverError(text, { cause, isTransient: true });
+type IsGone = (group: GroupIdentifier) => boolean;
+
+const transient = (text: string) => new DriverError(text, { isTransient: true });
 
 export class VpcInterfaces {
   readonly #client: () => EC2Client;
@@ -53,7 +57,10 @@ export class VpcInterfaces {
   async ensure(computeId: string, subnet: VpcSubnet, owner: InterfaceOwner): Promise<NetworkInterface> {
     const attached = await this.#attachedTo(computeId);
     const there = attached.find(({ SubnetId }) => SubnetId === subnet.id);
-    if (there) return there;
+    if (there) {
+      if (isFor(owner.loadBalancerId, there.TagSet)) await this.#endWithMachine(there);
+      return there;
+    }
     if (attached.length === 0) throw transient(`EC2 shows no interface of machine ${computeId}`);
     const made = (await this.#unattached(owner, subnet)) ?? (await this.#create(owner, subnet));
     const devices = attached.map(({ Attachment }) => Attachment?.DeviceIndex ?? 0);
@@ -61,23 +68,20 @@ export class VpcInterfaces {
     return made;
   }
 
-  /** @param named those that may be taken away; all others of an interface stay */
-  async setGroups(
-    { NetworkInterfaceId, Groups: before = [] }: NetworkInterface,
-    wanted: string[],
-    named: ReadonlySet<string>,
-  ) {
+  /** @param isGone those that may be taken away; all others of an interface stay */
+  async setGroups({ NetworkInterfaceId, Groups: before = [] }: NetworkInterface, wanted: string[], isGone: IsGone) {
     const ids = before.map(({ GroupId }) => GroupId!);
-    const after = [...ids.filter((id) => !named.has(id) && !wanted.includes(id)), ...wanted];
+    const kept = before.filter((group) => !isGone(group)).map(({ GroupId }) => GroupId!);
+    const after = [...kept.filter((id) => !wanted.includes(id)), ...wanted];
     if (after.length === ids.length && after.every((id) => ids.includes(id))) return;
     const change = new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Groups: after });
     await asking(`security groups of ${NetworkInterfaceId}`, () => this.#client().send(change));
   }
 
-  async unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[], groups: ReadonlySet<string>) {
+  async unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[], isGone: IsGone) {
     for (const each of await this.#attachedTo(computeId)) {
       if (isFor(loadBalancerId, each.TagSet)) await this.#detach(each);
-      else await this.#clear(each, addresses, groups);
+      else await this.#clear(each, addresses, isGone);
     }
   }
 
@@ -90,7 +94,7 @@ export class VpcInterfaces {
   }
 
   /** The machine keeps its own interface, without what was the load balancer's. */
-  async #clear(its: NetworkInterface, addresses: PlacedAddress[], groups: ReadonlySet<string>): Promise<void> {
+  async #clear(its: NetworkInterface, addresses: PlacedAddress[], isGone: IsGone): Promise<void> {
     const has = new Set([
       ...(its.PrivateIpAddresses ?? []).map((one) => one.PrivateIpAddress),
       ...(its.Ipv6Addresses ?? []).map((one) => canonical(one.Ipv6Address!)),
@@ -98,8 +102,8 @@ export class VpcInterfaces {
     for (const { address } of addresses.filter((one) => has.has(canonical(one.address)))) {
       await this.#addresses.unassign(address, its.NetworkInterfaceId!);
     }
-    const isLast = (its.Groups ?? []).every(({ GroupId }) => groups.has(GroupId!));
-    if (!isLast) await leaving(() => this.setGroups(its, [], groups));
+    const isLast = (its.Groups ?? []).every(isGone);
+    if (!isLast) await leaving(() => this.setGroups(its, [], isGone));
   }
 
   async #detach({ NetworkInterfaceId, Attachment }: NetworkInterface): Promise<void> {
@@ -110,12 +114,7 @@ export class VpcInterfaces {
 
   async #delete(NetworkInterfaceId: string): Promise<void> {
     const command = new DeleteNetworkInterfaceCommand({ NetworkInterfaceId });
-    try {
-      await leaving(() => asking(`end of ${NetworkInterfaceId}`, () => this.#client().send(command)));
-    } catch (error) {
-      if (!isInUse(causeOf(error))) throw error;
-      throw transient(`${NetworkInterfaceId} is not detached yet`, error);
-    }
+    await leaving(() => asking(`end of ${NetworkInterfaceId}`, () => this.#client().send(command)));
   }
 
   async #unattached(
@@ -131,9 +130,9 @@ export class VpcInterfaces {
     return left[0];
   }
 
-  async #create({ loadBalancerId, amphoraId, groups }: InterfaceOwner, { id: SubnetId }: VpcSubnet) {
+  async #create({ loadBalancerId, amphoraId, groups, token }: InterfaceOwner, { id: SubnetId }: VpcSubnet) {
     const command = new CreateNetworkInterfaceCommand({
-      ClientToken: stableId(`interface:${amphoraId}:${loadBalancerId}:${SubnetId}`),
+      ClientToken: stableId(`interface:${token}:${SubnetId}:${groups}`),
       SubnetId,
       Groups: groups,
       Description: `VIP of load balancer ${loadBalancerId} at amphora ${amphoraId}`,
@@ -149,10 +148,15 @@ export class VpcInterfaces {
     const what = `interface ${NetworkInterfaceId} of machine ${InstanceId}`;
     const attach = new AttachNetworkInterfaceCommand({ InstanceId, NetworkInterfaceId, DeviceIndex });
     const { AttachmentId } = await asking(what, () => this.#client().send(attach));
-    // Otherwise it stays when the machine ends, which may be without us.
-    const Attachment = { AttachmentId, DeleteOnTermination: true };
-    const keep = new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Attachment });
-    await asking(what, () => this.#client().send(keep));
+    await this.#endWithMachine({ NetworkInterfaceId, Attachment: { AttachmentId } });
+  }
+
+  /** Otherwise it stays when the machine ends, which may be without us. */
+  async #endWithMachine({ NetworkInterfaceId, Attachment: at }: NetworkInterface): Promise<void> {
+    if (at?.DeleteOnTermination) return;
+    const Attachment = { AttachmentId: at?.AttachmentId, DeleteOnTermination: true };
+    const change = new ModifyNetworkInterfaceAttributeCommand({ NetworkInterfaceId, Attachment });
+    await asking(`end of ${NetworkInterfaceId} with its machine`, () => this.#client().send(change));
   }
 
   #attachedTo(computeId: string): Promise<NetworkInterface[]> {

@@ -3,10 +3,10 @@ import {
   AuthorizeSecurityGroupIngressCommand,
   CreateSecurityGroupCommand,
   DeleteSecurityGroupCommand,
-  DescribeSecurityGroupRulesCommand,
-  DescribeSecurityGroupsCommand,
   type EC2Client,
   type IpPermission,
+  paginateDescribeSecurityGroupRules,
+  paginateDescribeSecurityGroups,
   RevokeSecurityGroupIngressCommand,
   type SecurityGroupRule,
 } from '@aws-sdk/client-ec2';
@@ -27,11 +27,13 @@ export class VpcSecurityGroups {
     this.#deployment = deployment;
   }
 
+  nameFor = (loadBalancerId: string): string => `${this.#deployment}-${loadBalancerId}`;
+
   /** A name is in a VPC once: who asks a second time is told so. */
   async ensure(loadBalancerId: string, VpcId: string): Promise<string> {
     const known = await this.find(loadBalancerId);
     if (known) return known;
-    const GroupName = `${this.#deployment}-${loadBalancerId}`;
+    const GroupName = this.nameFor(loadBalancerId);
     const command = new CreateSecurityGroupCommand({
       GroupName,
       VpcId,
@@ -52,10 +54,11 @@ export class VpcSecurityGroups {
 
   async find(loadBalancerId: string): Promise<string | undefined> {
     const Filters = madeFor(this.#deployment, loadBalancerId);
-    const { SecurityGroups = [] } = await asking(`security group of load balancer ${loadBalancerId}`, () =>
-      this.#client().send(new DescribeSecurityGroupsCommand({ Filters })),
-    );
-    return SecurityGroups[0]?.GroupId;
+    return asking(`security group of load balancer ${loadBalancerId}`, async () => {
+      const question = { Filters, MaxResults: 1_000 };
+      const pages = await Array.fromAsync(paginateDescribeSecurityGroups({ client: this.#client() }, question));
+      return pages.flatMap(({ SecurityGroups = [] }) => SecurityGroups)[0]?.GroupId;
+    });
   }
 
   /** What is missing first, so that nothing that stays allowed is shut in between. */
@@ -86,10 +89,11 @@ export class VpcSecurityGroups {
 
   async #rulesOf(id: string): Promise<SecurityGroupRule[]> {
     const Filters = [{ Name: 'group-id', Values: [id] }];
-    const { SecurityGroupRules = [] } = await asking(`rules of ${id}`, () =>
-      this.#client().send(new DescribeSecurityGroupRulesCommand({ Filters, MaxResults: 1_000 })),
-    );
-    return SecurityGroupRules;
+    return asking(`rules of ${id}`, async () => {
+      const question = { Filters, MaxResults: 1_000 };
+      const pages = await Array.fromAsync(paginateDescribeSecurityGroupRules({ client: this.#client() }, question));
+      return pages.flatMap(({ SecurityGroupRules = [] }) => SecurityGroupRules);
+    });
   }
 
   async #authorize(GroupId: string, IpPermissions: IpPermission[]): Promise<void> {
@@ -126,15 +130,19 @@ function withinLimit(rules: VipRule[]): VipRule[] {
   return [...new Map(wide.map((rule) => [keyOf(rule), rule])).values()];
 }
 
-const protocolNames: Record<string, string> = { '132': 'sctp', '6': 'tcp', '17': 'udp' };
-const keyOf = ({ protocol, port, cidr }: VipRule): string => `${protocol} ${port} ${cidr}`;
-const keyOfThere = ({ IpProtocol = '', FromPort, ToPort, CidrIpv4, CidrIpv6 }: SecurityGroupRule): string =>
-  `${protocolNames[IpProtocol] ?? IpProtocol} ${FromPort === ToPort ? FromPort : `${FromPort}-${ToPort}`} ${CidrIpv4 ?? CidrIpv6}`;
+/** EC2 knows SCTP by its number alone, and a rule of such a protocol opens all ports, whichever it names. */
+const sctp = '132';
+const keyOf = ({ protocol, port, cidr }: VipRule): string =>
+  protocol === 'sctp' ? `${sctp} ${cidr}` : `${protocol} ${port} ${cidr}`;
+
+function keyOfThere({ IpProtocol, FromPort, ToPort, CidrIpv4, CidrIpv6 }: SecurityGroupRule): string {
+  const ports = FromPort === ToPort ? FromPort : `${FromPort}-${ToPort}`;
+  return IpProtocol === sctp ? `${sctp} ${CidrIpv4 ?? CidrIpv6}` : `${IpProtocol} ${ports} ${CidrIpv4 ?? CidrIpv6}`;
+}
 
 const permission = ({ protocol, port, cidr }: VipRule): IpPermission => ({
-  // EC2 knows SCTP by its number alone.
-  IpProtocol: protocol === 'sctp' ? '132' : protocol,
-  FromPort: port,
-  ToPort: port,
+  ...(protocol === 'sctp'
+    ? { IpProtocol: sctp, FromPort: -1, ToPort: -1 }
+    : { IpProtocol: protocol, FromPort: port, ToPort: port }),
   ...(cidr.includes(':') ? { Ipv6Ranges: [{ CidrIpv6: cidr }] } : { IpRanges: [{ CidrIp: cidr }] }),
 });

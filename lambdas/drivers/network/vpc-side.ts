@@ -1,6 +1,7 @@
 // What of load balancers lies with AWS, and who does it. Apart from the driver, because a function that only reads subnets and reserves
 // addresses must not carry a client of EC2: this is loaded with its first call.
-import { EC2Client } from '@aws-sdk/client-ec2';
+import { EC2Client, type GroupIdentifier } from '@aws-sdk/client-ec2';
+import { eventually } from '../ec2-errors.ts';
 import type { VipRule } from './network-driver.ts';
 import { VpcAddresses } from './vpc-addresses.ts';
 import { VpcElasticIps } from './vpc-elastic-ips.ts';
@@ -24,8 +25,9 @@ export interface VpcPlug {
 }
 
 export interface VpcSide {
+  /** @param plug its token is the same for what is the same plugging tried again */
   plug(
-    plug: VpcPlug & { amphora: { id: string; compute_id: string } },
+    plug: VpcPlug & { amphora: { id: string; compute_id: string }; token: string },
   ): Promise<{ interfaceId: string; address: string }>;
   /** No error when the machine is gone. */
   unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void>;
@@ -63,47 +65,61 @@ export class Ec2Side implements VpcSide {
     this.#named = new Set(securityGroups);
   }
 
-  async plug({ loadBalancerId, amphora, addresses, groups }: Parameters<VpcSide['plug']>[0]) {
+  plug(wish: Parameters<VpcSide['plug']>[0]) {
+    return eventually(() => this.#plug(wish));
+  }
+
+  async #plug({ loadBalancerId, amphora, addresses, groups, token }: Parameters<VpcSide['plug']>[0]) {
     const wanted = groups.length > 0 ? groups : [await this.#groups.ensure(loadBalancerId, addresses[0]!.subnet.vpc)];
-    const owner = { loadBalancerId, amphoraId: amphora.id, groups: wanted };
+    const owner = { loadBalancerId, amphoraId: amphora.id, groups: wanted, token };
     let first: { interfaceId: string; address: string } | undefined;
     for (const subnet of subnetsOf(addresses)) {
       const plugged = await this.#interfaces.ensure(amphora.compute_id, subnet, owner);
-      await this.#interfaces.setGroups(plugged, wanted, this.#named);
+      await this.#interfaces.setGroups(plugged, wanted, this.#isFor(loadBalancerId));
       first ??= { interfaceId: plugged.NetworkInterfaceId!, address: plugged.PrivateIpAddress! };
     }
     return first!;
   }
 
-  async unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void> {
-    const group = await this.#groups.find(loadBalancerId);
-    const gone = new Set([...this.#named, ...(group ? [group] : [])]);
-    await this.#interfaces.unplug(loadBalancerId, computeId, addresses, gone);
+  unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void> {
+    const gone = this.#isFor(loadBalancerId);
+    return eventually(() => this.#interfaces.unplug(loadBalancerId, computeId, addresses, gone));
   }
 
-  async move(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void> {
-    for (const { address, subnet } of addresses) {
-      const target = await this.#interfaces.of(computeId, subnet);
-      await this.#addresses.move(address, target);
-      if (subnet.public && !address.includes(':')) await this.#elasticIps.associate(loadBalancerId, address, target);
-    }
+  move(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void> {
+    return eventually(async () => {
+      for (const { address, subnet } of addresses) {
+        const target = await this.#interfaces.of(computeId, subnet);
+        await this.#addresses.move(address, target);
+        if (subnet.public && !address.includes(':')) await this.#elasticIps.associate(loadBalancerId, address, target);
+      }
+    });
   }
 
-  async allow({ loadBalancerId, addresses, groups, rules }: VpcPlug & { rules: VipRule[] }, computeIds: string[]) {
+  allow(wanted: Parameters<VpcSide['allow']>[0], computeIds: string[]): Promise<void> {
+    return eventually(() => this.#allow(wanted, computeIds));
+  }
+
+  async #allow({ loadBalancerId, addresses, groups, rules }: Parameters<VpcSide['allow']>[0], computeIds: string[]) {
     const own = groups.length > 0 ? undefined : await this.#groups.ensure(loadBalancerId, addresses[0]!.subnet.vpc);
     if (own) await this.#groups.setRules(own, rules);
-    const wanted = own ? [own] : groups;
-    const group = own ?? (await this.#groups.find(loadBalancerId));
-    const named = new Set([...this.#named, ...(group ? [group] : [])]);
     for (const computeId of computeIds)
       for (const each of await this.#interfaces.all(computeId, subnetsOf(addresses)))
-        await this.#interfaces.setGroups(each, wanted, named);
+        await this.#interfaces.setGroups(each, own ? [own] : groups, this.#isFor(loadBalancerId));
   }
 
-  async release(loadBalancerId: string): Promise<void> {
-    await this.#elasticIps.release(loadBalancerId);
-    await this.#interfaces.removeLeft(loadBalancerId);
-    await this.#groups.remove(loadBalancerId);
+  release(loadBalancerId: string): Promise<void> {
+    return eventually(async () => {
+      await this.#elasticIps.release(loadBalancerId);
+      await this.#interfaces.removeLeft(loadBalancerId);
+      await this.#groups.remove(loadBalancerId);
+    });
+  }
+
+  /** Which groups of an interface are there for a load balancer: users', and its own, by name as EC2 may not show it yet. */
+  #isFor(loadBalancerId: string): (group: GroupIdentifier) => boolean {
+    const own = this.#groups.nameFor(loadBalancerId);
+    return ({ GroupId, GroupName }) => GroupName === own || this.#named.has(GroupId!);
   }
 }
 

@@ -1,5 +1,5 @@
 // Subnets of a VPC as the control plane is told of them: what of each is for amphorae, what for VIPs, and by which ids clients know them.
-import { type SubnetSettings, stableId } from './subnets.ts';
+import { handedOut, type SubnetSettings, stableId } from './subnets.ts';
 
 export interface VpcSubnet {
   /** AWS's id; clients see a UUID made of it. */
@@ -26,7 +26,23 @@ export function parseSubnets(text: string): VpcSubnet[] {
   if (!Array.isArray(subnets)) throw new Error('setting subnets: expected a JSON array');
   for (const { id, vpc, zone, cidr } of subnets)
     if (!id || !vpc || !zone || !cidr) throw new Error('setting subnets: each needs id, vpc, zone and cidr');
+  for (const { id, cidr, vips, cidr_v6, vips_v6 } of subnets) {
+    if (vips !== undefined) checkRange(`${id}: vips`, cidr, vips);
+    if (vips_v6 !== undefined) checkRange(`${id}: vips_v6`, cidr_v6, vips_v6);
+  }
   return subnets;
+}
+
+/** AWS keeps the first four addresses and the last of a subnet. */
+function checkRange(name: string, cidr: string | undefined, range: string): void {
+  const wrong = `setting subnets: ${name}: ${range} is not within ${cidr}, without its first four addresses and its last`;
+  try {
+    const [whole, part] = [cidr ?? '', range].map((one) => handedOut({ cidr: one, range: one }));
+    const isWithin = part!.first >= whole!.first + 4n && part!.last < whole!.last;
+    if (!isWithin || part!.ip_version !== whole!.ip_version) throw new RangeError(range);
+  } catch (cause) {
+    throw new Error(wrong, { cause });
+  }
 }
 
 /** An AWS subnet of both families is two subnets of Neutron's. */

@@ -4,6 +4,7 @@ import type { Filter, ResourceType, TagSpecification } from '@aws-sdk/client-ec2
 const deploymentKey = 'octavia-serverless';
 const amphoraKey = 'octavia:amphora-id';
 const loadBalancerKey = 'octavia:load-balancer-id';
+const addressKey = 'octavia:vip-address';
 
 export const taggedFor = (
   ResourceType: ResourceType,
@@ -21,6 +22,15 @@ export const taggedFor = (
     ],
   },
 ];
+
+/** A load balancer may have several, each for one address of it. */
+export const taggedForAddress = (deployment: string, loadBalancerId: string, address: string): TagSpecification[] =>
+  taggedFor('elastic-ip', deployment, loadBalancerId).map(({ Tags = [], ...one }) => ({
+    ...one,
+    Tags: [...Tags, { Key: addressKey, Value: address }],
+  }));
+
+export const forAddress = (address: string): Filter => ({ Name: `tag:${addressKey}`, Values: [address] });
 
 export const madeFor = (deployment: string, loadBalancerId: string): Filter[] => [
   { Name: `tag:${deploymentKey}`, Values: [deployment] },

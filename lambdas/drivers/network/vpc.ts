@@ -1,7 +1,7 @@
 // A VPC in Neutron's place. Which address is whose stands in the table, as everywhere: addresses come from ranges that are reserved in the
 // subnets for us, so that the API asks nobody else. AWS is told when an amphora gets them: secondary addresses of its interfaces.
 import { Superseded } from '../../domain/errors.ts';
-import { type Item, type Key, queryAll, type Table } from '../table/table.ts';
+import { type Item, type Key, queryAll, type Table, TransactionCancelled } from '../table/table.ts';
 import { AddressBook } from './address-book.ts';
 import type {
   FilteredVip,
@@ -32,10 +32,13 @@ const interfaceKey = (loadBalancerId: string, amphoraId: string): Key => ({
   pk: `NET#interfaces#${loadBalancerId}`,
   sk: amphoraId,
 });
+/** That anything of it may lie with AWS: there until all was taken away, also when no amphora has any of it. */
+const tracesKey = (loadBalancerId: string): Key => ({ pk: `NET#traces#${loadBalancerId}`, sk: 'TRACES' });
 
 export class VpcNetworkDriver implements NetworkDriver {
   readonly addresses: AddressBook;
   readonly #table: Table;
+  readonly #newId: () => string;
   readonly #owners: VipOwnership;
   readonly #side: VpcSide;
   readonly #subnets: Map<string, VpcSubnet>;
@@ -43,6 +46,7 @@ export class VpcNetworkDriver implements NetworkDriver {
 
   constructor({ subnets, securityGroups, side, ...options }: VpcNetworkOptions) {
     this.#table = options.table;
+    this.#newId = options.newId;
     this.#side = side;
     this.#subnets = byStableId(subnets);
     this.#groups = new Map(securityGroups.map((id) => [stableId(`security-group:${id}`), id]));
@@ -59,14 +63,17 @@ export class VpcNetworkDriver implements NetworkDriver {
     const held = await this.addresses.vipOf(loadBalancerId);
     // A late release of an earlier VIP must not take the present one away.
     if (held && held.vip_port_id !== vip.vip_port_id) return;
-    const plugged = await this.#pluggedTo(loadBalancerId);
-    // Whatever lies with AWS was preceded by such a record: a VIP that was refused before takes no call.
-    if (plugged.length > 0 || (await this.#owners.isKnown(loadBalancerId))) {
-      for (const { sk, compute_id } of plugged) await this.#takeAway(loadBalancerId, vip, sk, compute_id as string);
-      await this.#side.release(loadBalancerId);
-    }
+    // A VIP that no amphora was ever given takes no call.
+    if (await this.#table.get(tracesKey(loadBalancerId))) await this.#removeTraces(loadBalancerId, vip);
     if (held) await this.addresses.releaseVip(loadBalancerId, vip);
     await this.#owners.forget(loadBalancerId);
+  }
+
+  async #removeTraces(loadBalancerId: string, vip: Vip): Promise<void> {
+    for (const { sk, compute_id } of await this.#pluggedTo(loadBalancerId))
+      await this.#takeAway(loadBalancerId, vip, sk, compute_id as string);
+    await this.#side.release(loadBalancerId);
+    await this.#table.transact([{ kind: 'delete', key: tracesKey(loadBalancerId) }]);
   }
 
   async plugVip(
@@ -74,10 +81,10 @@ export class VpcNetworkDriver implements NetworkDriver {
     vip: FilteredVip,
     amphora: { id: string; compute_id: string },
   ): Promise<PluggedInterface> {
-    await this.#note(loadBalancerId, amphora);
     const addresses = this.#placed(vip);
     const groups = this.#namedBy(vip);
-    const plugged = await this.#side.plug({ loadBalancerId, amphora, addresses, groups });
+    const token = await this.#note(loadBalancerId, amphora);
+    const plugged = await this.#side.plug({ loadBalancerId, amphora, addresses, groups, token });
     return { vrrp_ip: plugged.address, vrrp_port_id: stableId(`interface:${plugged.interfaceId}`) };
   }
 
@@ -93,24 +100,36 @@ export class VpcNetworkDriver implements NetworkDriver {
     amphora: { id: string; compute_id: string },
     epoch: number,
   ): Promise<void> {
-    // The epoch first: from here on whoever has a lower one is turned away here, or finds out below.
-    await this.#owners.take(loadBalancerId, amphora.id, epoch);
-    await this.#note(loadBalancerId, amphora);
-    await this.#side.move(loadBalancerId, amphora.compute_id, this.#placed(vip));
     try {
+      // The epoch first: from here on whoever has a lower one is turned away here, or finds out below.
+      await this.#owners.take(loadBalancerId, amphora.id, epoch);
+      await this.#note(loadBalancerId, amphora);
+      await this.#side.move(loadBalancerId, amphora.compute_id, this.#placed(vip));
       await this.#owners.confirm(loadBalancerId, amphora.id, epoch);
     } catch (error) {
+      // Also when it is turned away at once: a try before it may have been killed after its move.
       if (error instanceof Superseded) await this.#handBack(loadBalancerId, vip, amphora);
       throw error;
     }
   }
 
-  /** AWS knows no epochs: a move that was overtaken may have come last, and is undone by whoever made it. */
+  /**
+   * AWS knows no epochs: a move that was overtaken may have come last, and is undone by whoever made it. Whoever moves looks afterwards who
+   * has it, so that the last move of all is to the owner.
+   */
   async #handBack(loadBalancerId: string, vip: Vip, late: { id: string; compute_id: string }): Promise<void> {
     const owner = await this.#owners.ownerOf(loadBalancerId);
-    const record = owner === null ? undefined : await this.#table.get(interfaceKey(loadBalancerId, owner));
-    if (record) await this.#side.move(loadBalancerId, record['compute_id'] as string, this.#placed(vip));
-    else if (owner === null) await this.#takeAway(loadBalancerId, vip, late.id, late.compute_id);
+    if (owner === null) return this.#giveUp(loadBalancerId, vip, late);
+    const record = await this.#table.get(interfaceKey(loadBalancerId, owner));
+    // Without one it has not moved it yet.
+    if (record === undefined) return;
+    await this.#side.move(loadBalancerId, record['compute_id'] as string, this.#placed(vip));
+    if ((await this.#owners.ownerOf(loadBalancerId)) !== owner) await this.#handBack(loadBalancerId, vip, late);
+  }
+
+  async #giveUp(loadBalancerId: string, vip: Vip, late: { id: string; compute_id: string }): Promise<void> {
+    await this.#takeAway(loadBalancerId, vip, late.id, late.compute_id);
+    if (!(await this.#owners.isKnown(loadBalancerId))) await this.#removeTraces(loadBalancerId, vip);
   }
 
   async allow(loadBalancerId: string, vip: FilteredVip, rules: VipRule[]): Promise<void> {
@@ -162,8 +181,23 @@ export class VpcNetworkDriver implements NetworkDriver {
     });
   }
 
-  async #note(loadBalancerId: string, { id, compute_id }: { id: string; compute_id: string }): Promise<void> {
-    await this.#table.transact([{ kind: 'put', item: { ...interfaceKey(loadBalancerId, id), compute_id } }]);
+  /** @returns what tells this plugging from one before it was unplugged, for what EC2 makes once for a token */
+  async #note(loadBalancerId: string, amphora: { id: string; compute_id: string }): Promise<string> {
+    const key = interfaceKey(loadBalancerId, amphora.id);
+    const known = await this.#table.get(key);
+    if (known) return known['plug_id'] as string;
+    const item: Item = { ...key, compute_id: amphora.compute_id, plug_id: this.#newId() };
+    try {
+      await this.#table.transact([
+        { kind: 'put', item, when: { exists: false } },
+        { kind: 'put', item: { ...tracesKey(loadBalancerId) } },
+      ]);
+      return item['plug_id'] as string;
+    } catch (error) {
+      if (!(error instanceof TransactionCancelled)) throw error;
+      // Somebody was faster.
+      return this.#note(loadBalancerId, amphora);
+    }
   }
 
   #pluggedTo(loadBalancerId: string): Promise<Item[]> {

@@ -3,18 +3,7 @@
 
 import { toAddress, toNumber } from '../../../lambdas/domain/ip-addresses.ts';
 import { contains } from '../../../lambdas/drivers/network/subnets.ts';
-import type { Parameters, Value } from './query.ts';
-
-export class Ec2Fault extends Error {
-  override readonly name = 'Ec2Fault';
-  readonly code: string;
-  readonly status: number;
-  constructor(code: string, message: string, status = 400) {
-    super(message);
-    this.code = code;
-    this.status = status;
-  }
-}
+import { Ec2Fault } from './fault.ts';
 
 export interface Tag {
   key: string;
@@ -44,7 +33,7 @@ export interface FakeInterface extends Resource {
   /** The first is the primary one. */
   addresses: string[];
   addresses_v6: string[];
-  attachment?: { id: string; instance: string; device: number; deleteOnTermination: boolean };
+  attachment?: { id: string; instance: string; device: number; deleteOnTermination: boolean; until?: number };
 }
 
 export interface FakeInstance extends Resource {
@@ -93,7 +82,9 @@ export class FakeAccount {
   now = 0;
   /** Requests until what was made is seen by others. */
   lag = 0;
-  /** Instances on a page at most, whatever is asked for. */
+  /** Requests that a detachment takes. */
+  detachmentRequests = 0;
+  /** Rows on a page at most, whatever is asked for. */
   pageSize = 1_000;
   vcpuLimit = 1_000;
   elasticIpLimit = 5;
@@ -120,11 +111,18 @@ export class FakeAccount {
     return `${prefix}-${this.#ids.toString(16).padStart(17, '0')}`;
   }
 
+  newPublicAddress(): string {
+    this.#ids += 1;
+    return `203.0.113.${this.#ids % 254}`;
+  }
+
   /** What has run out of its time has gone. */
   pass(): void {
     this.now += 1;
     for (const instance of this.instances.values())
       if (instance.ended !== undefined && this.now >= instance.ended + turnRequests) this.#leave(instance.id);
+    for (const its of this.interfaces.values())
+      if (its.attachment?.until !== undefined && this.now >= its.attachment.until) delete its.attachment;
   }
 
   #leave(instanceId: string): void {
@@ -214,41 +212,3 @@ const within = (cidr: string, address: string): boolean =>
     { id: '', name: '', network_id: '', network_name: '', cidr, ip_version: cidr.includes(':') ? 6 : 4, range: cidr },
     address,
   );
-
-export const asList = (value: Value | undefined): Value[] =>
-  value === undefined ? [] : Array.isArray(value) ? value : [value];
-export const asTexts = (value: Value | undefined): string[] => asList(value) as string[];
-
-export function need(parameters: Parameters, name: string): string {
-  const value = parameters[name];
-  if (typeof value === 'string' && value !== '') return value;
-  throw new Ec2Fault('MissingParameter', `The request must contain the parameter ${name}`);
-}
-
-/** Of a resource of one type; others are for what is made along with it. */
-export function tagsFor(parameters: Parameters, type: string): Tag[] {
-  const specifications = asList(parameters['TagSpecification']) as { ResourceType: string; Tag: Value }[];
-  const tags = specifications.filter(({ ResourceType }) => ResourceType === type).flatMap(({ Tag }) => asList(Tag));
-  return tags.map((tag) => ({
-    key: (tag as Parameters)['Key'] as string,
-    value: (tag as Parameters)['Value'] as string,
-  }));
-}
-
-export interface Attributes {
-  [filter: string]: string[];
-}
-
-/** All filters have to be met, each by any of its values. */
-export function isFound(parameters: Parameters, tags: Tag[], attributes: Attributes): boolean {
-  return (asList(parameters['Filter']) as { Name: string; Value: Value }[]).every(({ Name, Value }) => {
-    const values = asTexts(Value);
-    if (Name === 'tag-key') return tags.some(({ key }) => values.includes(key));
-    if (Name.startsWith('tag:')) return tags.some(({ key, value }) => `tag:${key}` === Name && values.includes(value));
-    if (!(Name in attributes)) throw new Ec2Fault('InvalidParameterValue', `The filter '${Name}' is invalid`);
-    return attributes[Name]!.some((one) => values.some((value) => isLike(value, one)));
-  });
-}
-
-const isLike = (pattern: string, text: string): boolean =>
-  new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`).test(text);

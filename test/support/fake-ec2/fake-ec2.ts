@@ -4,17 +4,22 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { EC2Client } from '@aws-sdk/client-ec2';
-import { Ec2Fault, FakeAccount, type FakeSubnet } from './account.ts';
-import { elasticIpActions, filterActions } from './filters.ts';
+import { FakeAccount, type FakeSubnet } from './account.ts';
+import { addressActions } from './addresses.ts';
+import { elasticIpActions } from './elastic-ips.ts';
+import { Ec2Fault } from './fault.ts';
 import { instanceActions } from './instances.ts';
 import { interfaceActions } from './interfaces.ts';
+import { checkKnown } from './known.ts';
 import { answerOf, faultOf, type Parameters, parseQuery } from './query.ts';
+import { securityGroupActions } from './security-groups.ts';
 
 type Action = (account: FakeAccount, parameters: Parameters) => object;
 const actions: Record<string, Action> = {
   ...instanceActions,
   ...interfaceActions,
-  ...filterActions,
+  ...addressActions,
+  ...securityGroupActions,
   ...elasticIpActions,
 };
 
@@ -29,12 +34,20 @@ export interface FakeFault {
   times: number;
 }
 
+/** A request that has arrived and is not carried out yet. */
+interface Hold {
+  action: string;
+  arrived(): void;
+  released: Promise<void>;
+}
+
 export class FakeEc2 implements AsyncDisposable {
   readonly account: FakeAccount;
   readonly faults: FakeFault[] = [];
   /** Actions in the order they were asked for. */
   readonly asked: string[] = [];
   readonly #parameters = new Map<string, Parameters>();
+  readonly #holds: Hold[] = [];
   /** Called when an action was carried out, before it is answered. */
   onDone: (action: string) => void = () => {};
   readonly #server: Server;
@@ -66,6 +79,20 @@ export class FakeEc2 implements AsyncDisposable {
     this.faults.push({ action, moment, times: 1, ...fault });
   }
 
+  /** Stops the next request for this action before it is carried out, as a slow network does. */
+  hold(action: string): { arrival: Promise<void>; release(): void } {
+    const [arrival, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    this.#holds.push({ action, arrived: arrival.resolve, released: release.promise });
+    return { arrival: arrival.promise, release: release.resolve };
+  }
+
+  async #wait(action: string): Promise<void> {
+    const at = this.#holds.findIndex((hold) => hold.action === action);
+    const [hold] = at < 0 ? [] : this.#holds.splice(at, 1);
+    hold?.arrived();
+    await hold?.released;
+  }
+
   count = (action: string): number => this.asked.filter((one) => one === action).length;
 
   /** What an action was last asked with. */
@@ -77,6 +104,7 @@ export class FakeEc2 implements AsyncDisposable {
     const { Action: action, Version: _, ...parameters } = parseQuery(body) as Parameters & { Action: string };
     this.asked.push(action);
     this.#parameters.set(action, parameters);
+    await this.#wait(action);
     this.account.pass();
     const requestId = `request-${this.asked.length}`;
     try {
@@ -96,6 +124,7 @@ export class FakeEc2 implements AsyncDisposable {
     const act = actions[action];
     if (act === undefined)
       throw new Ec2Fault('InvalidAction', `The action ${action} is not valid for this web service.`);
+    checkKnown(action, parameters);
     return act(this.account, parameters);
   }
 

@@ -1,17 +1,9 @@
 // Instances, images and placement groups of the fake.
-import {
-  asList,
-  asTexts,
-  Ec2Fault,
-  type FakeAccount,
-  type FakeInstance,
-  type FakeInterface,
-  isFound,
-  need,
-  tagsFor,
-} from './account.ts';
+import type { FakeAccount, FakeInstance, FakeInterface } from './account.ts';
+import { Ec2Fault } from './fault.ts';
 import { newInterface } from './interfaces.ts';
 import type { Parameters } from './query.ts';
+import { asList, asTexts, isFound, need, paged, tagsFor } from './questions.ts';
 
 const codes = { pending: 0, running: 16, 'shutting-down': 32, terminated: 48 };
 
@@ -137,12 +129,8 @@ function DescribeInstances(account: FakeAccount, parameters: Parameters) {
       'instance-id': [one.id],
     });
   const found = [...account.instances.values()].filter(account.isSeen).filter(isAsked);
-  const begin = Number(parameters['NextToken'] ?? 0);
-  const end = begin + Math.min(account.pageSize, Number(parameters['MaxResults'] ?? 1_000));
-  return {
-    reservationSet: found.slice(begin, end).map((one) => reservation([shown(account, one)])),
-    nextToken: end < found.length ? String(end) : undefined,
-  };
+  const { rows, nextToken } = paged(account, parameters, found);
+  return { reservationSet: rows.map((one) => reservation([shown(account, one)])), nextToken };
 }
 
 function TerminateInstances(account: FakeAccount, parameters: Parameters) {

@@ -1,17 +1,8 @@
-// Interfaces of the fake, and the addresses on them.
-import { canonical } from '../../../lambdas/domain/ip-addresses.ts';
-import {
-  asTexts,
-  Ec2Fault,
-  type FakeAccount,
-  type FakeInterface,
-  type FakeSubnet,
-  isFound,
-  need,
-  type Tag,
-  tagsFor,
-} from './account.ts';
+// Interfaces of the fake: made once for a token, attached to one machine, deleted when they are free.
+import type { FakeAccount, FakeInterface, FakeSubnet, Tag } from './account.ts';
+import { Ec2Fault } from './fault.ts';
 import type { Parameters } from './query.ts';
+import { asTexts, isFound, need, paged, tagsFor } from './questions.ts';
 
 const groupsAtMost = 5;
 
@@ -49,7 +40,7 @@ const shown = (account: FakeAccount, one: FakeInterface) => ({
     instanceId: one.attachment.instance,
     deviceIndex: one.attachment.device,
     deleteOnTermination: one.attachment.deleteOnTermination,
-    status: 'attached',
+    status: one.attachment.until === undefined ? 'attached' : 'detaching',
   },
   privateIpAddressesSet: one.addresses.map((privateIpAddress, index) => ({
     privateIpAddress,
@@ -70,7 +61,8 @@ function DescribeNetworkInterfaces(account: FakeAccount, parameters: Parameters)
       status: [one.attachment ? 'in-use' : 'available'],
     });
   const found = [...account.interfaces.values()].filter(account.isSeen).filter(isAsked);
-  return { networkInterfaceSet: found.map((one) => shown(account, one)) };
+  const { rows, nextToken } = paged(account, parameters, found);
+  return { networkInterfaceSet: rows.map((one) => shown(account, one)), nextToken };
 }
 
 function CreateNetworkInterface(account: FakeAccount, parameters: Parameters) {
@@ -142,7 +134,8 @@ function DetachNetworkInterface(account: FakeAccount, parameters: Parameters) {
   if (its === undefined) throw new Ec2Fault('InvalidAttachmentID.NotFound', `The attachment '${id}' does not exist`);
   if (its.attachment!.device === 0)
     throw new Ec2Fault('OperationNotPermitted', 'The network interface at device index 0 cannot be detached.');
-  delete its.attachment;
+  if (account.detachmentRequests > 0) its.attachment!.until ??= account.now + account.detachmentRequests;
+  else delete its.attachment;
   return { return: true };
 }
 
@@ -153,80 +146,6 @@ function DeleteNetworkInterface(account: FakeAccount, parameters: Parameters) {
   return { return: true };
 }
 
-function AssignPrivateIpAddresses(account: FakeAccount, parameters: Parameters) {
-  const its = account.interface(need(parameters, 'NetworkInterfaceId'));
-  const addresses = asTexts(parameters['PrivateIpAddress']);
-  if (addresses.length === 0) throw new Ec2Fault('MissingParameter', 'addresses or their number');
-  for (const address of addresses) {
-    if (!account.isAssignable(its.subnet, address))
-      throw new Ec2Fault('InvalidParameterValue', `Address ${address} does not fall within the subnet's address range`);
-    const holder = account.holderOf(its.subnet, address);
-    if (holder === its) continue;
-    if (holder && parameters['AllowReassignment'] !== 'true')
-      throw new Ec2Fault('InvalidParameterValue', `[${address}] have been assigned to another interface`);
-    if (holder?.addresses[0] === address)
-      throw new Ec2Fault('InvalidParameterValue', `[${address}] is the primary address of ${holder.id}`);
-    const type = its.attachment && account.instances.get(its.attachment.instance)!.type;
-    const limit = type ? account.limitsOf(type)!.addresses : 50;
-    if (its.addresses.length >= limit)
-      throw new Ec2Fault('PrivateIpAddressLimitExceeded', `Number of private addresses will exceed limit of ${limit}.`);
-    if (holder) reassign(account, holder, its, address);
-    its.addresses.push(address);
-  }
-  return { return: true, networkInterfaceId: its.id };
-}
-
-/** An Elastic IP goes where its address goes. */
-function reassign(account: FakeAccount, from: FakeInterface, to: FakeInterface, address: string): void {
-  from.addresses = from.addresses.filter((one) => one !== address);
-  for (const { association: at } of account.elasticIps.values())
-    if (at?.interface === from.id && at.address === address) at.interface = to.id;
-}
-
-function UnassignPrivateIpAddresses(account: FakeAccount, parameters: Parameters) {
-  const its = account.interface(need(parameters, 'NetworkInterfaceId'));
-  for (const address of asTexts(parameters['PrivateIpAddress'])) {
-    if (!its.addresses.slice(1).includes(address))
-      throw new Ec2Fault(
-        'InvalidParameterValue',
-        `Some of the specified addresses are not assigned to interface ${its.id}`,
-      );
-    its.addresses = its.addresses.filter((one) => one !== address);
-    for (const elastic of account.elasticIps.values())
-      if (elastic.association?.interface === its.id && elastic.association.address === address)
-        delete elastic.association;
-  }
-  return { return: true };
-}
-
-function AssignIpv6Addresses(account: FakeAccount, parameters: Parameters) {
-  const its = account.interface(need(parameters, 'NetworkInterfaceId'));
-  const addresses = asTexts(parameters['Ipv6Addresses']).map(canonical);
-  for (const address of addresses) {
-    if (!account.isAssignable(its.subnet, address))
-      throw new Ec2Fault('InvalidParameterValue', `Address ${address} does not fall within the subnet's address range`);
-    // There is no reassignment of IPv6.
-    if (account.holderOf(its.subnet, address))
-      throw new Ec2Fault('InvalidParameterValue', `[${address}] is already assigned`);
-    its.addresses_v6.push(address);
-  }
-  return { networkInterfaceId: its.id, assignedIpv6Addresses: addresses };
-}
-
-function UnassignIpv6Addresses(account: FakeAccount, parameters: Parameters) {
-  const its = account.interface(need(parameters, 'NetworkInterfaceId'));
-  const addresses = asTexts(parameters['Ipv6Addresses']).map(canonical);
-  for (const address of addresses) {
-    if (!its.addresses_v6.includes(address))
-      throw new Ec2Fault(
-        'InvalidParameterValue',
-        `Some of the specified addresses are not assigned to interface ${its.id}`,
-      );
-    its.addresses_v6 = its.addresses_v6.filter((one) => one !== address);
-  }
-  return { networkInterfaceId: its.id, unassignedIpv6Addresses: addresses };
-}
-
 export const interfaceActions = {
   DescribeNetworkInterfaces,
   CreateNetworkInterface,
@@ -234,8 +153,4 @@ export const interfaceActions = {
   ModifyNetworkInterfaceAttribute,
   DetachNetworkInterface,
   DeleteNetworkInterface,
-  AssignPrivateIpAddresses,
-  UnassignPrivateIpAddresses,
-  AssignIpv6Addresses,
-  UnassignIpv6Addresses,
 };

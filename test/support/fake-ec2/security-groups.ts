@@ -1,16 +1,8 @@
-// Security groups and Elastic IPs of the fake.
-import {
-  asList,
-  asTexts,
-  Ec2Fault,
-  type FakeAccount,
-  type FakeElasticIp,
-  type FakeGroup,
-  isFound,
-  need,
-  tagsFor,
-} from './account.ts';
+// Security groups of the fake, and their rules.
+import type { FakeAccount, FakeGroup } from './account.ts';
+import { Ec2Fault } from './fault.ts';
 import type { Parameters, Value } from './query.ts';
+import { asList, asTexts, isFound, need, paged, tagsFor } from './questions.ts';
 
 const rulesAtMost = 60;
 
@@ -35,13 +27,14 @@ function CreateSecurityGroup(account: FakeAccount, parameters: Parameters) {
 
 function DescribeSecurityGroups(account: FakeAccount, parameters: Parameters) {
   const found = [...account.groups.values()].filter(account.isSeen).filter((one) => isFound(parameters, one.tags, {}));
-  const securityGroupInfo = found.map((one) => ({
+  const { rows, nextToken } = paged(account, parameters, found);
+  const securityGroupInfo = rows.map((one) => ({
     groupId: one.id,
     groupName: one.name,
     vpcId: one.vpc,
     tagSet: one.tags,
   }));
-  return { securityGroupInfo };
+  return { securityGroupInfo, nextToken };
 }
 
 function DeleteSecurityGroup(account: FakeAccount, parameters: Parameters) {
@@ -53,12 +46,13 @@ function DeleteSecurityGroup(account: FakeAccount, parameters: Parameters) {
 }
 
 function DescribeSecurityGroupRules(account: FakeAccount, parameters: Parameters) {
-  const securityGroupRuleSet = [...account.groups.values()].flatMap((group) =>
+  const groups = [...account.groups.values()].filter(account.isSeen);
+  const all = groups.flatMap((group) =>
     isFound(parameters, group.tags, { 'group-id': [group.id] })
-      ? group.rules.map(({ id, protocol, from, to, cidr }) => ({
+      ? [anywhereOut(group), ...group.rules].map(({ id, protocol, from, to, cidr }) => ({
           securityGroupRuleId: id,
           groupId: group.id,
-          isEgress: false,
+          isEgress: protocol === '-1',
           ipProtocol: protocol,
           fromPort: from,
           toPort: to,
@@ -66,8 +60,18 @@ function DescribeSecurityGroupRules(account: FakeAccount, parameters: Parameters
         }))
       : [],
   );
-  return { securityGroupRuleSet };
+  const { rows: securityGroupRuleSet, nextToken } = paged(account, parameters, all);
+  return { securityGroupRuleSet, nextToken };
 }
+
+/** Each new group lets everything out. */
+const anywhereOut = ({ id }: FakeGroup) => ({
+  id: `sgr-out-${id}`,
+  protocol: '-1',
+  from: -1,
+  to: -1,
+  cidr: '0.0.0.0/0',
+});
 
 interface Permission {
   IpProtocol: string;
@@ -85,7 +89,9 @@ function rulesOf(permission: Permission) {
     ...asList(IpRanges).map((one) => (one as Parameters)['CidrIp'] as string),
     ...asList(Ipv6Ranges).map((one) => (one as Parameters)['CidrIpv6'] as string),
   ];
-  return cidrs.map((cidr) => ({ protocol: IpProtocol, from: Number(FromPort), to: Number(ToPort), cidr }));
+  // Of a protocol known by its number all ports are open, whichever were asked for.
+  const [from, to] = IpProtocol === '132' ? [-1, -1] : [Number(FromPort), Number(ToPort)];
+  return cidrs.map((cidr) => ({ protocol: IpProtocol, from, to, cidr }));
 }
 
 /** All of them or none. */
@@ -94,6 +100,8 @@ function AuthorizeSecurityGroupIngress(account: FakeAccount, parameters: Paramet
   const added = (asList(parameters['IpPermissions']) as unknown as Permission[]).flatMap(rulesOf);
   const textOf = ({ protocol, from, to, cidr }: (typeof added)[number]) => `${protocol} ${from} ${to} ${cidr}`;
   const known = new Set(group.rules.map(textOf));
+  if (new Set(added.map(textOf)).size < added.length)
+    throw new Ec2Fault('InvalidParameterValue', 'The same permission must not appear multiple times');
   if (added.some((rule) => known.has(textOf(rule))))
     throw new Ec2Fault('InvalidPermission.Duplicate', 'the specified rule already exists');
   if (group.rules.length + added.length > rulesAtMost)
@@ -115,81 +123,11 @@ function RevokeSecurityGroupIngress(account: FakeAccount, parameters: Parameters
   return { return: true };
 }
 
-function AllocateAddress(account: FakeAccount, parameters: Parameters) {
-  if (account.elasticIps.size >= account.elasticIpLimit)
-    throw new Ec2Fault('AddressLimitExceeded', 'The maximum number of addresses has been reached.');
-  const made: FakeElasticIp = {
-    id: account.newId('eipalloc'),
-    ip: `203.0.113.${account.elasticIps.size + 1}`,
-    tags: tagsFor(parameters, 'elastic-ip'),
-    since: account.now,
-  };
-  account.elasticIps.set(made.id, made);
-  return { publicIp: made.ip, allocationId: made.id, domain: 'vpc' };
-}
-
-function elasticIp(account: FakeAccount, id: string): FakeElasticIp {
-  const found = account.elasticIps.get(id);
-  if (found) return found;
-  throw new Ec2Fault('InvalidAllocationID.NotFound', `The allocation ID '${id}' does not exist`);
-}
-
-function AssociateAddress(account: FakeAccount, parameters: Parameters) {
-  const elastic = elasticIp(account, need(parameters, 'AllocationId'));
-  const its = account.interface(need(parameters, 'NetworkInterfaceId'));
-  const address = need(parameters, 'PrivateIpAddress');
-  if (!its.addresses.includes(address))
-    throw new Ec2Fault('InvalidParameterValue', `${address} is not assigned to ${its.id}`);
-  const isElsewhere = elastic.association && elastic.association.interface !== its.id;
-  if (isElsewhere && parameters['AllowReassociation'] !== 'true')
-    throw new Ec2Fault('Resource.AlreadyAssociated', `resource ${elastic.id} is already associated`);
-  elastic.association = { id: elastic.association?.id ?? account.newId('eipassoc'), interface: its.id, address };
-  return { return: true, associationId: elastic.association.id };
-}
-
-function DescribeAddresses(account: FakeAccount, parameters: Parameters) {
-  const found = [...account.elasticIps.values()].filter(
-    (one) => account.isSeen(one) && isFound(parameters, one.tags, {}),
-  );
-  const addressesSet = found.map(({ id, ip, association, tags }) => ({
-    allocationId: id,
-    publicIp: ip,
-    associationId: association?.id,
-    networkInterfaceId: association?.interface,
-    privateIpAddress: association?.address,
-    tagSet: tags,
-  }));
-  return { addressesSet };
-}
-
-function DisassociateAddress(account: FakeAccount, parameters: Parameters) {
-  const id = need(parameters, 'AssociationId');
-  const found = [...account.elasticIps.values()].find(({ association }) => association?.id === id);
-  if (found === undefined)
-    throw new Ec2Fault('InvalidAssociationID.NotFound', `The association ID '${id}' does not exist`);
-  delete found.association;
-  return { return: true };
-}
-
-function ReleaseAddress(account: FakeAccount, parameters: Parameters) {
-  const elastic = elasticIp(account, need(parameters, 'AllocationId'));
-  if (elastic.association) throw new Ec2Fault('InvalidIPAddress.InUse', `Address ${elastic.ip} is in use.`);
-  account.elasticIps.delete(elastic.id);
-  return { return: true };
-}
-
-export const filterActions = {
+export const securityGroupActions = {
   CreateSecurityGroup,
   DescribeSecurityGroups,
   DeleteSecurityGroup,
   DescribeSecurityGroupRules,
   AuthorizeSecurityGroupIngress,
   RevokeSecurityGroupIngress,
-};
-export const elasticIpActions = {
-  AllocateAddress,
-  AssociateAddress,
-  DescribeAddresses,
-  DisassociateAddress,
-  ReleaseAddress,
 };

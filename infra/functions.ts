@@ -24,6 +24,8 @@ export interface FunctionSpec {
   describesFlows?: true;
   /** Puts archives of logs, or hands on the right to. */
   putsObjects?: true;
+  /** Of the machines amphorae run on it builds some, or ends some. */
+  machines?: 'builds' | 'ends';
   /** Talks to amphorae. Of AWS it reaches the table and S3 only. */
   inVpc?: true;
 }
@@ -109,6 +111,7 @@ export const functions = {
     table: 'write',
     seals: true,
     certifies: true,
+    machines: 'builds',
   },
   'tasks-network': { entry: 'tasks/lambda-network.ts', ...small, ...taskTimeout, table: 'write' },
   'tasks-amphora': {
@@ -138,6 +141,8 @@ export const functions = {
     // To itself, the next look.
     sends: ['operations', 'scans'],
     publishes: true,
+    // Spares that are silent.
+    machines: 'ends',
   },
   'compute-event': {
     entry: 'health-manager/lambda-compute-event.ts',
@@ -146,6 +151,7 @@ export const functions = {
     table: 'write',
     sends: ['operations'],
     publishes: true,
+    machines: 'ends',
   },
   housekeeping: {
     entry: 'housekeeping/lambda.ts',
@@ -159,6 +165,7 @@ export const functions = {
     publishes: true,
     starts: ['build-amphora', 'rotate-amphora-certificate'],
     describesFlows: true,
+    machines: 'ends',
   },
   'flow-ended': {
     entry: 'housekeeping/lambda-flow-ended.ts',

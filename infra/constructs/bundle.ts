@@ -25,6 +25,7 @@ const unusedBy = ({
   readsSecrets,
   readsAdminSecret,
   putsObjects,
+  machines,
 }: FunctionSpec): string[] => [
   ...(sends ? [] : [driver('queue/sqs.ts'), '@aws-sdk/client-sqs']),
   ...(publishes ? [] : [driver('events/eventbridge.ts'), '@aws-sdk/client-eventbridge']),
@@ -34,6 +35,7 @@ const unusedBy = ({
   ...(readsSecrets || readsAdminSecret ? [] : ['@aws-sdk/client-secrets-manager']),
   ...(certifies ? [] : [driver('certificates/local-authority.ts')]),
   ...(putsObjects ? [] : [driver('objects/s3.ts')]),
+  ...(machines ? [] : [join(root, 'lambdas', 'runtime', 'ec2-compute.ts'), '@aws-sdk/client-ec2']),
 ];
 
 /**

@@ -26,6 +26,8 @@ export interface FunctionSpec {
   putsObjects?: true;
   /** Of the machines amphorae run on it builds some, or ends some. */
   machines?: 'builds' | 'ends';
+  /** Knows the addresses of VIPs; or moves them with AWS as well. */
+  vips?: 'knows' | 'moves';
   /** Talks to amphorae. Of AWS it reaches the table and S3 only. */
   inVpc?: true;
 }
@@ -50,6 +52,7 @@ export const functions = {
     readsSecrets: true,
     sends: toTheWorker,
     publishes: true,
+    vips: 'knows',
   },
   identity: { entry: 'identity/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   'first-credentials': {
@@ -59,7 +62,7 @@ export const functions = {
     table: 'write',
     readsAdminSecret: true,
   },
-  network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read' },
+  network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read', vips: 'knows' },
   'key-manager': { entry: 'key-manager/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   authorizer: { entry: 'authorizer/lambda.ts', ...fast, timeoutSeconds: 10, table: 'read', seals: true },
   'worker-apply': {
@@ -113,7 +116,7 @@ export const functions = {
     certifies: true,
     machines: 'builds',
   },
-  'tasks-network': { entry: 'tasks/lambda-network.ts', ...small, ...taskTimeout, table: 'write' },
+  'tasks-network': { entry: 'tasks/lambda-network.ts', ...small, ...taskTimeout, table: 'write', vips: 'moves' },
   'tasks-amphora': {
     entry: 'tasks/lambda-amphora.ts',
     ...small,
@@ -166,6 +169,7 @@ export const functions = {
     starts: ['build-amphora', 'rotate-amphora-certificate'],
     describesFlows: true,
     machines: 'ends',
+    vips: 'moves',
   },
   'flow-ended': {
     entry: 'housekeeping/lambda-flow-ended.ts',

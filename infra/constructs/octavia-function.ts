@@ -1,7 +1,7 @@
 // One Lambda function of the control plane with its log, its environment and its role.
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stage } from 'aws-cdk-lib';
-import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
+import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -33,7 +33,7 @@ export interface OctaviaFunctionProps {
   spec: FunctionSpec;
   settings: Partial<Record<SettingName, string>>;
   stateful: Stateful;
-  network: { vpc: IVpc; securityGroup: ISecurityGroup };
+  network: { vpc: IVpc; functionSubnets: SubnetSelection; securityGroup: ISecurityGroup };
 }
 
 const environmentOf = (settings: OctaviaFunctionProps['settings']): Record<string, string> =>
@@ -63,7 +63,9 @@ export class OctaviaFunction extends Construct {
       environment: environmentOf(settings),
       ...(spec.seals ? { environmentEncryption: stateful.key } : {}),
       logGroup: this.#logs,
-      ...(spec.inVpc ? { vpc: network.vpc, securityGroups: [network.securityGroup] } : {}),
+      ...(spec.inVpc
+        ? { vpc: network.vpc, vpcSubnets: network.functionSubnets, securityGroups: [network.securityGroup] }
+        : {}),
     });
     this.#grantTable(spec, stateful);
     if (spec.seals) this.#giveSealingKey(stateful);

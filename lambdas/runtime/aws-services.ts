@@ -104,6 +104,7 @@ const computeDrivers: Record<Config['compute_driver'], (parts: Parts) => Promise
 
 const networkDrivers: Record<Config['network_driver'], (parts: Parts) => Promise<NetworkDriver>> = {
   noop: async (parts) => new (await import('../drivers/network/noop.ts')).NoopNetworkDriver(parts),
+  vpc: async (parts) => (await import('./vpc-network.ts')).vpcNetwork(parts),
 };
 
 async function s3ObjectStore({ config, clock }: Parts): Promise<ObjectStore> {

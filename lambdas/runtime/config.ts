@@ -166,7 +166,8 @@ export const settings = {
   boot_bucket_name: word('', 'S3 bucket of what amphorae fetch at their first boot'),
   boot_right_ms: number(900_000, 'an amphora may fetch what it is born with for so long'),
   objects_endpoint: word('', "scheme, host and port of S3, other than AWS's own"),
-  network_driver: choice('noop', ['noop'], 'what holds VIPs'),
+  network_driver: choice('noop', ['noop', 'vpc'], 'what holds VIPs'),
+  vip_security_groups: word('', 'VPC: ids of the groups that users may name for a VIP, separated by commas'),
   amphora_driver: choice('https', ['https', 'noop'], 'how amphorae are talked to'),
   region: word('us-east-1', 'AWS region'),
 } satisfies Record<string, AnySetting>;

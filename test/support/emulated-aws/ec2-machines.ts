@@ -26,8 +26,6 @@ export class Ec2Machines implements AsyncDisposable {
   readonly ec2: FakeEc2;
   /** Why machines did not become amphorae. */
   readonly failures: unknown[] = [];
-  /** Machines run, and nothing on them. */
-  areDead = false;
   readonly #directory = mkdtempSync(join(tmpdir(), 'octavia-ec2-'));
   /** Of each that was started, its agent. */
   readonly #started = new Map<string, Promise<ChildProcess | undefined>>();
@@ -53,7 +51,7 @@ export class Ec2Machines implements AsyncDisposable {
   #look(): void {
     for (const instance of this.ec2.account.instances.values()) {
       if (instance.ended !== undefined) void this.#end(instance.id);
-      else if (!this.areDead && !this.#started.has(instance.id)) this.#started.set(instance.id, this.#boot(instance));
+      else if (!this.#started.has(instance.id)) this.#started.set(instance.id, this.#boot(instance));
     }
   }
 

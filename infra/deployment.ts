@@ -25,7 +25,10 @@ export function octaviaApp(props: AppProps = {}): Stacks {
   const deployment = deploymentOf(app.node);
   Tags.of(app).add('octavia-serverless', deployment.name);
   const stateful = new Stateful(app, `${deployment.name}-stateful`, {});
-  const network = new Network(app, `${deployment.name}-network`, { given: deployment.vpc });
+  const network = new Network(app, `${deployment.name}-network`, {
+    given: deployment.vpc,
+    amphorae: deployment.amphorae,
+  });
   const controlPlane = new ControlPlane(app, `${deployment.name}-control-plane`, { deployment, stateful, network });
   const { queues, undelivered, httpApiId, healthScan, flowEnded } = controlPlane;
   const observability = new Observability(app, `${deployment.name}-observability`, {

@@ -24,6 +24,10 @@ export interface FunctionSpec {
   describesFlows?: true;
   /** Puts archives of logs, or hands on the right to. */
   putsObjects?: true;
+  /** Of the machines amphorae run on it builds some, or ends some. */
+  machines?: 'builds' | 'ends';
+  /** Knows the addresses of VIPs; or moves them with AWS as well. */
+  vips?: 'knows' | 'moves';
   /** Talks to amphorae. Of AWS it reaches the table and S3 only. */
   inVpc?: true;
 }
@@ -48,6 +52,7 @@ export const functions = {
     readsSecrets: true,
     sends: toTheWorker,
     publishes: true,
+    vips: 'knows',
   },
   identity: { entry: 'identity/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   'first-credentials': {
@@ -57,7 +62,7 @@ export const functions = {
     table: 'write',
     readsAdminSecret: true,
   },
-  network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read' },
+  network: { entry: 'network/lambda.ts', ...fast, ...apiTimeout, table: 'read', vips: 'knows' },
   'key-manager': { entry: 'key-manager/lambda.ts', ...fast, ...apiTimeout, table: 'write', seals: true },
   authorizer: { entry: 'authorizer/lambda.ts', ...fast, timeoutSeconds: 10, table: 'read', seals: true },
   'worker-apply': {
@@ -110,8 +115,9 @@ export const functions = {
     table: 'write',
     seals: true,
     certifies: true,
+    machines: 'builds',
   },
-  'tasks-network': { entry: 'tasks/lambda-network.ts', ...small, ...taskTimeout, table: 'write' },
+  'tasks-network': { entry: 'tasks/lambda-network.ts', ...small, ...taskTimeout, table: 'write', vips: 'moves' },
   'tasks-amphora': {
     entry: 'tasks/lambda-amphora.ts',
     ...small,
@@ -139,6 +145,8 @@ export const functions = {
     // To itself, the next look.
     sends: ['operations', 'scans'],
     publishes: true,
+    // Spares that are silent.
+    machines: 'ends',
   },
   'compute-event': {
     entry: 'health-manager/lambda-compute-event.ts',
@@ -147,6 +155,7 @@ export const functions = {
     table: 'write',
     sends: ['operations'],
     publishes: true,
+    machines: 'ends',
   },
   housekeeping: {
     entry: 'housekeeping/lambda.ts',
@@ -160,6 +169,8 @@ export const functions = {
     publishes: true,
     starts: ['build-amphora', 'rotate-amphora-certificate'],
     describesFlows: true,
+    machines: 'ends',
+    vips: 'moves',
   },
   'flow-ended': {
     entry: 'housekeeping/lambda-flow-ended.ts',

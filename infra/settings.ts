@@ -1,6 +1,8 @@
-// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image`, `octavia:alarm_topic_arn` and any setting of the control plane as `octavia:<setting>`.
+// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image`, `octavia:alarm_topic_arn`, what amphora-choices.ts
+// reads, and any setting of the control plane as `octavia:<setting>`.
 import type { Node } from 'constructs';
 import { parseSetting, type SettingName, settings } from '../lambdas/runtime/config.ts';
+import { type AmphoraChoices, amphoraChoicesOf, amphoraDefaults, amphoraKeys, invalid } from './amphora-choices.ts';
 
 /** A VPC that is there already; without one a VPC is made. */
 export interface GivenVpc {
@@ -30,6 +32,8 @@ export interface Deployment {
   /** Hears of every alarm, and when it is over. */
   alarmTopicArn: string | undefined;
   image: ImageChoice | undefined;
+  /** Undefined: a control plane without amphorae. */
+  amphorae: AmphoraChoices | undefined;
   /** Settings that differ from their defaults, as text. */
   settings: Partial<Record<SettingName, string>>;
 }
@@ -53,9 +57,11 @@ const wired: SettingName[] = [
   'egress',
   'health_scan_interval_ms',
   'region',
+  'deployment_name',
+  'launch_template_id',
+  'amphora_security_groups',
+  'boot_bucket_name',
 ];
-
-const invalid = (key: string, problem: string) => new Error(`context ${prefix}${key}: ${problem}`);
 
 function vpcOf(given: unknown): GivenVpc | undefined {
   if (given === undefined) return undefined;
@@ -95,6 +101,15 @@ function topicOf(given: unknown): string | undefined {
   throw invalid('alarm_topic_arn', `"${given}" is not the ARN of an SNS topic`);
 }
 
+type Settings = Deployment['settings'];
+
+/** On AWS amphorae are EC2 instances unless told; without machines there is nobody to talk to either. */
+function withDrivers(name: string, image: ImageChoice | undefined, chosen: Settings): Settings {
+  const { compute_driver = 'ec2', network_driver = compute_driver === 'noop' ? 'noop' : 'vpc' } = chosen;
+  if (compute_driver === 'noop') return { amphora_driver: 'noop', ...chosen, compute_driver, network_driver };
+  return { ...amphoraDefaults(name, image), ...chosen, compute_driver, network_driver };
+}
+
 /** @throws Error that names the context key and what is wrong with it */
 export function deploymentOf(node: Node): Deployment {
   const given = Object.entries(node.getAllContext()).filter(([key]) => key.startsWith(prefix));
@@ -105,6 +120,10 @@ export function deploymentOf(node: Node): Deployment {
   // With the name of a flow and `-` between it makes a name of 80 characters at most.
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(name))
     throw invalid('name', `"${name}" is not a-z, 0-9 and - of 31 at most`);
-  const chosen = Object.fromEntries(Object.entries(others).map(([key, value]) => settingOf(key, value)));
-  return { name, vpc: vpcOf(vpc), image: imageOf(image), alarmTopicArn: topicOf(topic), settings: chosen };
+  const isOfAmphorae = (key: string) => (amphoraKeys as readonly string[]).includes(key);
+  const chosen = Object.entries(others).filter(([key]) => !isOfAmphorae(key));
+  const [givenVpc, givenImage] = [vpcOf(vpc), imageOf(image)];
+  const all = withDrivers(name, givenImage, Object.fromEntries(chosen.map(([key, value]) => settingOf(key, value))));
+  const amphorae = amphoraChoicesOf(others, givenVpc, all);
+  return { name, vpc: givenVpc, image: givenImage, amphorae, alarmTopicArn: topicOf(topic), settings: all };
 }

@@ -3,8 +3,9 @@
 import { execFileSync } from 'node:child_process';
 import { HttpsAmphoraDriver } from '../lambdas/drivers/amphora/https.ts';
 import { NoopAmphoraDriver } from '../lambdas/drivers/amphora/noop.ts';
+import { clientName } from '../lambdas/drivers/certificates/certificate-authority.ts';
 import { CertificateCopies } from '../lambdas/drivers/certificates/certificate-copies.ts';
-import { clientName, LocalCertificateAuthority } from '../lambdas/drivers/certificates/local-authority.ts';
+import { LocalCertificateAuthority } from '../lambdas/drivers/certificates/local-authority.ts';
 import { LocalCertificates } from '../lambdas/drivers/certificates/local-certificates.ts';
 import { NoopCertificates } from '../lambdas/drivers/certificates/noop-certificates.ts';
 import { aesSealer } from '../lambdas/drivers/certificates/sealer.ts';

@@ -1,5 +1,6 @@
 // What cdk-nag's rules find and we stand by, each finding with its reason where it arises.
-import { Stack, Validations } from 'aws-cdk-lib';
+import { type CfnElement, Stack, Validations } from 'aws-cdk-lib';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import type { IConstruct } from 'constructs';
 
@@ -48,4 +49,22 @@ export const acknowledgeImageParts = (scope: IConstruct, pattern: string): void 
     scope,
     `IAM5[Resource::arn:<AWS::Partition>:imagebuilder:<AWS::Region>:<AWS::AccountId>:component/${pattern}]`,
     'Each version of the component has an ARN of its own, and the one before is in use until the pipeline has the next',
+  );
+
+/** Ids of what EC2 makes are not known before. */
+export function acknowledgeMachines(scope: IConstruct, statements: PolicyStatement[]): void {
+  const reason = 'Tags of this deployment are a condition of whatever changes one; to look knows no narrower resource';
+  for (const arn of new Set(statements.flatMap(({ resources }) => resources).filter((one) => one.endsWith('*')))) {
+    const [, , , , account, ...rest] = arn.split(':');
+    const pattern = `arn:<AWS::Partition>:ec2:<AWS::Region>:${account ? '<AWS::AccountId>' : ''}:${rest.join(':')}`;
+    acknowledge(scope, `IAM5[Resource::${arn === '*' ? arn : pattern}]`, reason);
+  }
+}
+
+/** Of a bucket of the same stack. */
+export const acknowledgeOwnObjects = (scope: IConstruct, bucket: IBucket, prefix: string): void =>
+  acknowledge(
+    scope,
+    `IAM5[Resource::<${Stack.of(scope).getLogicalId(bucket.node.defaultChild as CfnElement)}.Arn>/${prefix}/*]`,
+    'An object for each amphora, which is named by its id',
   );

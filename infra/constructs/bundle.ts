@@ -25,6 +25,8 @@ const unusedBy = ({
   readsSecrets,
   readsAdminSecret,
   putsObjects,
+  machines,
+  vips,
 }: FunctionSpec): string[] => [
   ...(sends ? [] : [driver('queue/sqs.ts'), '@aws-sdk/client-sqs']),
   ...(publishes ? [] : [driver('events/eventbridge.ts'), '@aws-sdk/client-eventbridge']),
@@ -34,6 +36,10 @@ const unusedBy = ({
   ...(readsSecrets || readsAdminSecret ? [] : ['@aws-sdk/client-secrets-manager']),
   ...(certifies ? [] : [driver('certificates/local-authority.ts')]),
   ...(putsObjects ? [] : [driver('objects/s3.ts')]),
+  ...(machines ? [] : [join(root, 'lambdas', 'runtime', 'ec2-compute.ts')]),
+  ...(vips ? [] : [join(root, 'lambdas', 'runtime', 'vpc-network.ts')]),
+  ...(vips === 'moves' ? [] : [driver('network/vpc-side.ts')]),
+  ...(machines || vips === 'moves' ? [] : ['@aws-sdk/client-ec2']),
 ];
 
 /**

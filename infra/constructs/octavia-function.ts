@@ -1,7 +1,7 @@
 // One Lambda function of the control plane with its log, its environment and its role.
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stage } from 'aws-cdk-lib';
-import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
+import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -34,7 +34,7 @@ export interface OctaviaFunctionProps {
   spec: FunctionSpec;
   settings: Partial<Record<SettingName, string>>;
   stateful: Stateful;
-  network: { vpc: IVpc; securityGroup: ISecurityGroup };
+  network: { vpc: IVpc; functionSubnets: SubnetSelection; securityGroup: ISecurityGroup };
 }
 
 const environmentOf = (settings: OctaviaFunctionProps['settings']): Record<string, string> =>
@@ -65,7 +65,9 @@ export class OctaviaFunction extends Construct {
       ...(spec.seals ? { environmentEncryption: stateful.key } : {}),
       logGroup: this.#logs,
       currentVersionOptions: keptVersions,
-      ...(spec.inVpc ? { vpc: network.vpc, securityGroups: [network.securityGroup] } : {}),
+      ...(spec.inVpc
+        ? { vpc: network.vpc, vpcSubnets: network.functionSubnets, securityGroups: [network.securityGroup] }
+        : {}),
     });
     this.#grantTable(spec, stateful);
     if (spec.seals) this.#giveSealingKey(stateful);

@@ -7,6 +7,7 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
 import { acknowledgeExecutions, acknowledgeUsersSecrets } from '../constructs/acknowledge.ts';
+import { AmphoraMachines } from '../constructs/amphora-machines.ts';
 import { QueueWithDeadLetters } from '../constructs/dead-letter-queue.ts';
 import { addFirstCredentials } from '../constructs/first-credentials.ts';
 import { makeFlows } from '../constructs/flows.ts';
@@ -35,6 +36,7 @@ export class ControlPlane extends Stack {
   readonly flowEnded: IFunction;
   readonly httpApiId: string;
   readonly #bus: EventBus;
+  readonly #machines: AmphoraMachines | undefined;
 
   constructor(scope: Construct, id: string, props: ControlPlaneProps) {
     super(scope, id, props);
@@ -42,6 +44,7 @@ export class ControlPlane extends Stack {
     const { deployment, stateful } = props;
     this.#bus = new EventBus(this, 'Bus', { eventBusName: deployment.name });
     this.queues = this.#makeQueues();
+    this.#machines = this.#makeMachines();
     const functions = Object.fromEntries(functionNames.map((name) => [name, this.#makeFunction(name)])) as Record<
       FunctionName,
       OctaviaFunction
@@ -88,6 +91,21 @@ export class ControlPlane extends Stack {
     };
   }
 
+  #makeMachines(): AmphoraMachines | undefined {
+    const { deployment, stateful, network } = this.#props;
+    const { name, amphorae: choices, settings } = deployment;
+    if (!choices || !network.amphorae) return undefined;
+    return new AmphoraMachines(this, {
+      deployment: name,
+      choices,
+      imageRule: settings.amphora_image!,
+      network: network.amphorae,
+      vpcId: network.vpc.vpcId,
+      stateful,
+      heartbeats: this.queues.heartbeats.queue,
+    });
+  }
+
   #makeFunction(name: FunctionName): OctaviaFunction {
     const { deployment, stateful, network } = this.#props;
     const spec = specOf(name);
@@ -107,6 +125,7 @@ export class ControlPlane extends Stack {
       this.#letDescribe(made, `${flow}:*`);
     }
     if (spec.describesFlows) this.#letDescribe(made, '*');
+    this.#machines?.grantTo(made.lambda, spec);
     return made;
   }
 
@@ -154,6 +173,7 @@ export class ControlPlane extends Stack {
       ...(readsAdminSecret && { admin_secret_id: stateful.adminSecret.secretArn }),
       objects_driver: 's3',
       ...(putsObjects && { log_bucket_name: stateful.logs.bucketName }),
+      ...this.#machines?.settingsFor(specOf(name)),
     };
   }
 }

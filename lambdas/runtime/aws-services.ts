@@ -91,20 +91,27 @@ async function certificateCopies({ config, table }: Parts): Promise<CertificateM
   return new CertificateCopies({ table, sealer: aesSealer(sealingKey(config)), source: null });
 }
 
+/** Any client knows them, and this one is in every bundle. */
+const roleCredentials =
+  ({ config: { region } }: Pick<Parts, 'config'>) =>
+  () =>
+    new DynamoDBClient({ region }).config.credentials();
+
 const computeDrivers: Record<Config['compute_driver'], (parts: Parts) => Promise<ComputeDriver>> = {
   noop: async () => new (await import('../drivers/compute/noop.ts')).NoopComputeDriver(),
+  ec2: async (parts) => (await import('./ec2-compute.ts')).ec2Compute(parts, roleCredentials(parts)),
 };
 
 const networkDrivers: Record<Config['network_driver'], (parts: Parts) => Promise<NetworkDriver>> = {
   noop: async (parts) => new (await import('../drivers/network/noop.ts')).NoopNetworkDriver(parts),
+  vpc: async (parts) => (await import('./vpc-network.ts')).vpcNetwork(parts),
 };
 
 async function s3ObjectStore({ config, clock }: Parts): Promise<ObjectStore> {
   const { S3ObjectStore } = await import('../drivers/objects/s3.ts');
-  const { region, log_bucket_name: bucket, log_right_ms: rightMs } = config;
-  // Any client knows the role's credentials, and this one is in every bundle.
-  const credentials = () => new DynamoDBClient({ region }).config.credentials();
-  return new S3ObjectStore({ bucket, region, clock, rightMs, credentials });
+  const { region, log_bucket_name: bucket, log_right_ms: rightMs, objects_endpoint: endpoint } = config;
+  const credentials = roleCredentials({ config });
+  return new S3ObjectStore({ bucket, region, clock, rightMs, credentials, ...(endpoint !== '' && { endpoint }) });
 }
 
 const objectStores: Record<Config['objects_driver'], (parts: Parts) => Promise<ObjectStore>> = {

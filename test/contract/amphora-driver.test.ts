@@ -10,7 +10,8 @@ import {
 } from '../../lambdas/drivers/amphora/amphora-driver.ts';
 import { HttpsAmphoraDriver } from '../../lambdas/drivers/amphora/https.ts';
 import { NoopAmphoraDriver } from '../../lambdas/drivers/amphora/noop.ts';
-import { clientName, LocalCertificateAuthority } from '../../lambdas/drivers/certificates/local-authority.ts';
+import { clientName } from '../../lambdas/drivers/certificates/certificate-authority.ts';
+import { LocalCertificateAuthority } from '../../lambdas/drivers/certificates/local-authority.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 import { until } from '../support/agent-process.ts';
 import { type AmphoraDouble, startAmphoraDouble } from '../support/amphora-double.ts';

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DriverError } from '../../lambdas/domain/errors.ts';
 import { parseTimestamp } from '../../lambdas/domain/time.ts';
 import type { CertificateAuthority } from '../../lambdas/drivers/certificates/certificate-authority.ts';
-import { clientName, LocalCertificateAuthority } from '../../lambdas/drivers/certificates/local-authority.ts';
+import { clientName } from '../../lambdas/drivers/certificates/certificate-authority.ts';
+import { LocalCertificateAuthority } from '../../lambdas/drivers/certificates/local-authority.ts';
 import { SqliteTable } from '../../lambdas/drivers/table/sqlite.ts';
 
 const amphoraId = '5c4ee6a4-4a2a-4b8d-a1a5-0d5d0fb9a6a1';

@@ -1,6 +1,9 @@
 // Octavia's certificate generator: signs what amphorae and the control plane show each other. Unlike Octavia's it is replaced by a
 // successor before it ends, with a time in between in which both are trusted.
 
+/** Common name by which an amphora knows the control plane. */
+export const clientName = 'octavia-control-plane';
+
 export interface IssuedCertificate {
   /** PEM, leaf first. */
   certificate: string;

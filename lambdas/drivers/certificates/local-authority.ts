@@ -5,12 +5,15 @@ import { DriverError } from '../../domain/errors.ts';
 import { timestamp } from '../../domain/time.ts';
 import type { Table } from '../table/table.ts';
 import { type AuthorityRecord, AuthorityRecords, authorityId, type SealedCertificate } from './authority-record.ts';
-import type { AuthorityPhase, CertificateAuthority, IssuedCertificate, Trust } from './certificate-authority.ts';
+import {
+  type AuthorityPhase,
+  type CertificateAuthority,
+  clientName,
+  type IssuedCertificate,
+  type Trust,
+} from './certificate-authority.ts';
 import { aesSealer } from './sealer.ts';
 import { type KeyedCertificate, makeCertificate } from './x509.ts';
-
-/** Common name by which an amphora knows the control plane. */
-export const clientName = 'octavia-control-plane';
 
 const dayMs = 86_400_000;
 /** Certificates start in the past, as clocks of amphorae may be behind. */

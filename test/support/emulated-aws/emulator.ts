@@ -9,6 +9,7 @@ import { eventually } from '../eventually.ts';
 import { pythonPackages } from '../python-packages.ts';
 
 const { home, whyMissing } = pythonPackages(join(import.meta.dirname, 'requirements.txt'));
+const program = join(import.meta.dirname, 'named-errors.py');
 
 /** undefined once it is installed, else why it cannot be. */
 export const whyNoEmulator = whyMissing;
@@ -37,7 +38,7 @@ export async function startEmulator(seenAs?: (url: string) => Promise<string>): 
     AWS_ENDPOINT_URL: endpoint,
     MINISTACK_REGION: 'eu-central-1',
   };
-  const child = spawn('python3', ['-m', 'ministack'], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn('python3', [program], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const printed: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => printed.push(chunk));
   const output = () => Buffer.concat(printed).toString();

@@ -66,9 +66,13 @@ export class FakeEc2 implements AsyncDisposable {
     return fake;
   }
 
+  get endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
   /** As a function makes it, but for where it is and how often it tries. */
   client(maxAttempts = 1): EC2Client {
-    const endpoint = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const { endpoint } = this;
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
     const made = new EC2Client({ region: 'eu-central-1', endpoint, credentials, maxAttempts });
     this.#clients.push(made);

@@ -99,6 +99,20 @@ describe('the sweep', () => {
     expect(await world.outside.network.listVips()).toEqual([]);
   });
 
+  it('touches nothing of a build that takes longer than an operation is given, as long as its flow may run', async () => {
+    world = new FlowWorld();
+    const id = await world.create();
+    const held = world.hold('build-amphora/AmphoraWait');
+    await held.reached();
+    world.clock.turn(world.services.config.flow_timeout_ms - 60_000);
+    await world.housekeeping();
+    expect(await readAllAmphorae(world.outside.table)).toHaveLength(1);
+    held.letGo();
+    await world.settle();
+    expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ACTIVE' });
+    expect(await unsoundness(world)).toEqual([]);
+  });
+
   it('goes on past an orphan that cannot be removed, and says so', async () => {
     await withSpares(2);
     const [one, other] = await readSpares(world.outside.table);

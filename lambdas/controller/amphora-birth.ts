@@ -15,5 +15,6 @@ export function bornAmphora(
   wish: MachineWish,
 ): AmphoraRow {
   const key = sealer.seal(randomBytes(32).toString('hex'), heartbeatPurpose(id));
-  return newAmphora(id, role, wish, key, { now: clock.now(), timeoutMs: config.operation_timeout_ms });
+  // Its flow may go on for longer than an operation is given.
+  return newAmphora(id, role, wish, key, { now: clock.now(), timeoutMs: config.flow_timeout_ms });
 }

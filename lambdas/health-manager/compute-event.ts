@@ -17,8 +17,11 @@ const ended = new Set(['stopping', 'stopped', 'shutting-down', 'terminated']);
 
 /** All that the machine carried. */
 async function carriedBy(services: Services, detail: ComputeEvent['detail']): Promise<string[]> {
-  if (detail.host_id === undefined)
-    return [detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id];
+  if (detail.host_id === undefined) {
+    const amphoraId = detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id;
+    // Every machine of the account is told of, and most are no amphorae.
+    return amphoraId === '' ? [] : [amphoraId];
+  }
   const host = await readHost(services.table, detail.host_id);
   return host === undefined ? [] : amphoraeOn(host);
 }

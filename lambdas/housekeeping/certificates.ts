@@ -1,5 +1,6 @@
 // Housekeeping, certificates: an amphora whose certificate is about to end, and could not be renewed, is replaced by a new one, before
 // nobody can talk to it. Spares are replaced by the keeper of their pool.
+import { eachInTurn } from '../controller/each-in-turn.ts';
 import { requestFailoverOf, takesFailover } from '../controller/failover.ts';
 import { timestamp } from '../domain/time.ts';
 import { readAllAmphorae } from '../repositories/amphorae.ts';
@@ -14,12 +15,12 @@ export async function replaceExpiring(services: Services): Promise<number> {
     .toSorted((a, b) => (a.cert_expiration! < b.cert_expiration! ? -1 : 1));
   const now = services.clock.now();
   let replaced = 0;
-  for (const row of ending) {
-    if (replaced === concurrent_failovers) break;
+  await eachInTurn('amphorae whose certificates end were not replaced', ending, async (row) => {
+    if (replaced === concurrent_failovers) return;
     const isAsked = await requestFailoverOf(services, row, (owner) => takesFailover(owner, row.id, now), {
       is_planned: true,
     });
     if (isAsked) replaced += 1;
-  }
+  });
   return replaced;
 }

@@ -1,5 +1,6 @@
 // Housekeeping, the last net: whatever is PENDING past its deadline is set going again, and ended when that did not help.
 import { announce } from '../controller/announce.ts';
+import { eachInTurn } from '../controller/each-in-turn.ts';
 import { markLost } from '../controller/failover.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
@@ -62,7 +63,9 @@ async function measurePending(services: Services): Promise<void> {
 export async function reconcile(services: Services): Promise<number> {
   await measurePending(services);
   const expired = await readExpired(services.table, services.clock.now());
-  for (const row of expired) await reconcileLoadBalancer(services, row);
+  await eachInTurn('load balancers past their deadline were left', expired, (row) =>
+    reconcileLoadBalancer(services, row),
+  );
   return expired.length;
 }
 

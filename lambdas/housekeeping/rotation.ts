@@ -1,5 +1,6 @@
 // Housekeeping, rotation: the authority gets its successor, and amphorae get new certificates and keys before the old ones end.
 import { announce } from '../controller/announce.ts';
+import { eachInTurn } from '../controller/each-in-turn.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { isAuthorityUnused, needsRotation, rotationNeeds } from '../domain/rotation.ts';
 import { readAllAmphorae } from '../repositories/amphorae.ts';
@@ -44,6 +45,8 @@ export async function rotateCertificates(services: Services): Promise<number> {
     .toSorted((a, b) => ((a.cert_expiration ?? '') < (b.cert_expiration ?? '') ? -1 : 1));
   const free = config.concurrent_rotations - rows.filter((row) => isTurning(row, now)).length;
   let begun = 0;
-  for (const row of due.slice(0, Math.max(0, free))) if (await begin(services, row)) begun += 1;
+  await eachInTurn('certificates were not renewed', due.slice(0, Math.max(0, free)), async (row) => {
+    if (await begin(services, row)) begun += 1;
+  });
   return begun;
 }

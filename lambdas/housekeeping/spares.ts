@@ -1,6 +1,7 @@
 // Housekeeping, spare amphorae: each pool is kept at its size, and what is in it is replaced before it is too old to be used.
 import { bornAmphora } from '../controller/amphora-birth.ts';
 import { announce } from '../controller/announce.ts';
+import { eachInTurn } from '../controller/each-in-turn.ts';
 import { removeAmphora } from '../controller/removal.ts';
 import { wantedPools } from '../controller/spare-pools.ts';
 import { type AmphoraRow, wishOf } from '../domain/amphora.ts';
@@ -95,15 +96,18 @@ export async function keepSpares(services: Services): Promise<number> {
     (row) => poolName(wishOf(row)),
   );
   const noted = new Map<string, PoolRow>();
+  const names = new Set([...wanted.keys(), ...known.keys(), ...ready.keys()]);
+  const unseen = new Map<string, unknown>();
   for (const [name, row] of known) {
-    const after = await noteBuilds(services, row);
+    const after = await noteBuilds(services, row).catch((error: unknown) => void unseen.set(name, error));
     if (after) noted.set(name, after);
   }
   let allowed = services.config.spare_builds - [...noted.values()].flatMap(({ building }) => building).length;
   let started = 0;
-  for (const name of new Set([...wanted.keys(), ...known.keys(), ...ready.keys()])) {
+  await eachInTurn('pools of spares were not kept', names, async (name) => {
+    if (unseen.has(name)) throw unseen.get(name);
     // Another round is at it.
-    if (known.has(name) && !noted.has(name)) continue;
+    if (known.has(name) && !noted.has(name)) return;
     const spares = ready.get(name) ?? [];
     const wish = wanted.get(name)?.wish ?? known.get(name)?.wish ?? wishOf(spares[0]!);
     const row = noted.get(name) ?? emptyPool(wish);
@@ -112,6 +116,6 @@ export async function keepSpares(services: Services): Promise<number> {
     if (pool.size === 0 && row.revision > 0 && row.building.length === 0) await forgetPool(services, row);
     allowed -= count;
     started += count;
-  }
+  });
   return started;
 }

@@ -1,7 +1,14 @@
 // Changes too large for one transaction. They are accepted in one: it names the intent in the load balancer's row, after the
 // operations themselves were put aside. From then on anybody who comes by writes them out; each may be written twice.
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
-import { limits, type Operation, queryAll, TableUnavailable, TransactionCancelled } from '../drivers/table/table.ts';
+import {
+  type Item,
+  limits,
+  type Operation,
+  queryAll,
+  TableUnavailable,
+  TransactionCancelled,
+} from '../drivers/table/table.ts';
 import { RowChanged, untilWon } from './contention.ts';
 import { intentPrefix, partitionOf } from './keys.ts';
 import { loadBalancerUpdate, transactWithLoadBalancer } from './load-balancers.ts';
@@ -55,11 +62,15 @@ export async function dropIntent(
   for (const { pk, sk } of aside) await store.table.transact([{ kind: 'delete', key: { pk, sk } }]);
 }
 
-/** Writes operations out; those whose condition fails were written before, or overtaken. */
-export async function transactPassable(store: Store, operations: Operation[]): Promise<void> {
-  for (let start = 0; start < operations.length; start += limits.operationsPerTransaction) {
-    let rest = operations.slice(start, start + limits.operationsPerTransaction);
-    while (rest.length > 0) {
+/**
+ * Writes operations out; those whose condition fails were written before, or overtaken.
+ * @param unless goes with each part, which is left when its condition fails
+ */
+export async function transactPassable(store: Store, operations: Operation[], unless: Operation[] = []): Promise<void> {
+  const perTransaction = limits.operationsPerTransaction - unless.length;
+  for (let start = 0; start < operations.length; start += perTransaction) {
+    let rest = [...unless, ...operations.slice(start, start + perTransaction)];
+    while (rest.length > unless.length) {
       try {
         await store.table.transact(rest);
         break;
@@ -67,17 +78,28 @@ export async function transactPassable(store: Store, operations: Operation[]): P
         if (!(error instanceof TransactionCancelled) || error.isConflict) throw error;
         // Anything else that is wrong with an operation is wrong again the next time.
         if (!error.hasFailedCondition) throw error;
-        const { reasons } = error;
-        rest = rest.filter((_, index) => reasons[index]?.code !== 'ConditionalCheckFailed');
+        const hasFailed = error.reasons.map(({ code }) => code === 'ConditionalCheckFailed');
+        if (unless.some((_, index) => hasFailed[index])) return;
+        rest = rest.filter((_, index) => !hasFailed[index]);
       }
     }
   }
 }
 
+/**
+ * A part is written on condition that it is still aside, and taken away before anybody is let at what it wrote: whoever is slow, or a
+ * request that was long on its way, finds it gone, and brings nothing back that was changed or deleted since.
+ */
+async function writeOutPart(store: Store, { pk, sk, ...part }: Item): Promise<void> {
+  const key = { pk, sk };
+  const isAside: Operation = { kind: 'check', key, when: { exists: true } };
+  await transactPassable(store, JSON.parse(String(part['operations'])) as Operation[], [isAside]);
+  await store.table.transact([{ kind: 'delete', key }]);
+}
+
 async function writeOut(store: Store, row: LoadBalancerRow, intent: string): Promise<void> {
-  const pk = partitionOf(row.id);
-  const aside = await queryAll(store.table, { pk, prefix: intentPrefix(intent) });
-  for (const item of aside) await transactPassable(store, JSON.parse(String(item['operations'])) as Operation[]);
+  const aside = await queryAll(store.table, { pk: partitionOf(row.id), prefix: intentPrefix(intent) });
+  for (const item of aside) await writeOutPart(store, item);
   const latest = await readLoadBalancer(store.table, row.id);
   if (latest?.intents.includes(intent)) {
     await transactWithLoadBalancer(
@@ -85,10 +107,6 @@ async function writeOut(store: Store, row: LoadBalancerRow, intent: string): Pro
       loadBalancerUpdate(latest, { intents: latest.intents.filter((one) => one !== intent) }),
     );
   }
-  await transactPassable(
-    store,
-    aside.map(({ pk: itemPk, sk }) => ({ kind: 'delete', key: { pk: itemPk, sk } })),
-  );
 }
 
 /** Writes out what was accepted and is not written yet. Not to be called in the load balancer's turn. */

@@ -1,6 +1,7 @@
 // Writes that are accepted just while somebody ends an operation or reads what is to be applied: none of them is left PENDING.
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Table } from '../../lambdas/drivers/table/table.ts';
+import { type Operation, type Table, TableUnavailable } from '../../lambdas/drivers/table/table.ts';
+import { passes } from '../../lambdas/repositories/passes.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
 import { applyConfigurationHandler } from '../../lambdas/worker/apply-configuration.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
@@ -122,5 +123,44 @@ it('applies a large batch that is accepted just when the one before was written 
   await worker({ Records: [{ messageId: 'one', body }] } as never);
   await world.settle();
   expect(await statuses(pool)).toEqual({ ACTIVE: 240 });
+  expect(await unsoundness(world)).toEqual([]);
+});
+
+/** Accepts a batch of which a part is delayed in the network for so long that nobody waits for it. @returns its arrival */
+async function acceptWithDelay(poolId: string) {
+  const skOf = (one: Operation) => ('item' in one ? one.item.sk : one.key.sk);
+  const isDelayed = (operations: Operation[]) =>
+    operations.some((one) => skOf(one).startsWith('MEMBER#')) && operations.every((one) => skOf(one) !== 'LB');
+  const { table } = world.services;
+  let late: Operation[] | undefined;
+  const transact: Table['transact'] = async (operations) => {
+    if (late !== undefined || !isDelayed(operations)) return table.transact(operations);
+    late = operations;
+    throw new TableUnavailable('no answer');
+  };
+  const slow = new Proxy(table, { get: (of, name) => (name === 'transact' ? transact : Reflect.get(of, name)) });
+  Object.assign(world.services, { table: slow });
+  const path = `/v2.0/lbaas/pools/${poolId}/members?additive_only=true`;
+  const { status } = await world.api({ method: 'PUT', path, body: members(2, 120) });
+  Object.assign(world.services, { table });
+  expect(status).toBe(202);
+  if (late === undefined) throw new Error('nothing was delayed');
+  const operations = late;
+  return async () => {
+    await passes(world.outside, operations);
+  };
+}
+
+it('brings no member back by a part of a batch that arrives late, after its members were deleted', async () => {
+  const id = await world.createActive();
+  const pool = (await post('pools', aPool(id))).pool.id;
+  await world.settle();
+  const arrive = await acceptWithDelay(pool);
+  await world.settle();
+  expect(await statuses(pool)).toEqual({ ACTIVE: 120 });
+  await world.api({ method: 'PUT', path: `/v2.0/lbaas/pools/${pool}/members`, body: { members: [] } });
+  await world.settle();
+  await arrive();
+  expect(await statuses(pool)).toEqual({});
   expect(await unsoundness(world)).toEqual([]);
 });

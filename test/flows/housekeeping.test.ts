@@ -99,6 +99,34 @@ describe('the sweep', () => {
     expect(await world.outside.network.listVips()).toEqual([]);
   });
 
+  it('touches nothing of a build that takes longer than an operation is given, as long as its flow may run', async () => {
+    world = new FlowWorld();
+    const id = await world.create();
+    const held = world.hold('build-amphora/AmphoraWait');
+    await held.reached();
+    world.clock.turn(world.services.config.flow_timeout_ms - 60_000);
+    await world.housekeeping();
+    expect(await readAllAmphorae(world.outside.table)).toHaveLength(1);
+    held.letGo();
+    await world.settle();
+    expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ACTIVE' });
+    expect(await unsoundness(world)).toEqual([]);
+  });
+
+  it('reads no row on its own of what has an owner, however many there are', async () => {
+    await withSpares(2);
+    const [orphan] = await readSpares(world.outside.table);
+    await setAmphora(world.services, orphan!.id, { status: 'ERROR', load_balancer_id: 'gone' });
+    for (let count = 0; count < 8; count++) await world.createActive();
+    await world.outside.compute.build({ amphora_id: 'lost' } as never);
+    world.clock.turn(3_600_000);
+    const reads: unknown[] = [];
+    world.on('table.get', 'before', () => reads.push('one'), Number.POSITIVE_INFINITY);
+    expect(await sweepOrphans(world.services)).toEqual({ ...nothing, amphorae: 1, machines: 1 });
+    // Of the two that have none.
+    expect(reads.length).toBeLessThan(8);
+  });
+
   it('goes on past an orphan that cannot be removed, and says so', async () => {
     await withSpares(2);
     const [one, other] = await readSpares(world.outside.table);

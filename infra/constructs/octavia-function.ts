@@ -12,6 +12,7 @@ import { keySchema, logPrefixes, type Stateful } from '../stacks/stateful.ts';
 import { acknowledgeAnyResource, acknowledgeObjects } from './acknowledge.ts';
 import { bundle, bundleHandler } from './bundle.ts';
 import { keptVersions } from './task-function.ts';
+import { tracingOf } from './tracing.ts';
 
 const readActions = ['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Query'];
 /** A transaction needs the permission of each of its parts, and no other. */
@@ -65,10 +66,12 @@ export class OctaviaFunction extends Construct {
       ...(spec.seals ? { environmentEncryption: stateful.key } : {}),
       logGroup: this.#logs,
       currentVersionOptions: keptVersions,
+      tracing: tracingOf(name),
       ...(spec.inVpc
         ? { vpc: network.vpc, vpcSubnets: network.functionSubnets, securityGroups: [network.securityGroup] }
         : {}),
     });
+    acknowledgeAnyResource(this.lambda.role!, 'Traces know no narrower resource');
     this.#grantTable(spec, stateful);
     if (spec.seals) this.#giveSealingKey(stateful);
     if (spec.readsAdminSecret) this.#letReadAdminSecret(stateful);

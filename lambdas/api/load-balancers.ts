@@ -7,6 +7,7 @@ import {
   type LoadBalancerRow,
   loadBalancer,
   loadBalancerResponse,
+  type PendingOperation,
 } from '../domain/load-balancer.ts';
 import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
 import { statusTree } from '../domain/status-tree.ts';
@@ -34,6 +35,12 @@ function projectOf(request: ApiRequest, { project_id }: Attributes): string {
   request.authorize(project);
   return project;
 }
+
+/** The flow is given it, so that its history is found by what the client was told. */
+const asked = ({ request_id }: ApiRequest, operation: PendingOperation): PendingOperation => ({
+  ...operation,
+  request_id,
+});
 
 function newLoadBalancer(
   request: ApiRequest,
@@ -64,7 +71,7 @@ function newLoadBalancer(
     amphora_ids: [],
     candidates: [],
     intents: [],
-    operation: operationOf('create', newId(), now, config.operation_timeout_ms),
+    operation: asked(request, operationOf('create', newId(), now, config.operation_timeout_ms)),
     lease: null,
     failover_pause: null,
   };
@@ -192,7 +199,7 @@ async function requestWhole(
     const operation = of(isBare ? 'create' : kind);
     // Whoever asks may know of amphorae that are lost: one that does not answer is not waited for.
     const planned = operation.kind === 'failover' ? { is_planned: true } : {};
-    return { provisioning_status: to, operation: { ...operation, ...planned } };
+    return { provisioning_status: to, operation: asked(request, { ...operation, ...planned }) };
   });
   if (change === undefined) throw notFound('Load Balancer', id);
   await requestWhatIsPending(services, change.after);

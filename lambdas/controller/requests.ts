@@ -2,6 +2,7 @@
 // the load balancer says what is wanted, and the reconciler reads it.
 import type { LogArchive } from '../../amphora/agent-api.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
+import { origin } from '../runtime/correlation.ts';
 import type { Services } from '../runtime/services.ts';
 
 type Requester = Pick<Services, 'queue' | 'logger'>;
@@ -34,7 +35,7 @@ export interface ArchiveMessage {
 /** The rights to put archives of logs. Not sent, they are announced again. @param sign distinguishes what told of them */
 export function requestRights(services: Requester, body: ArchiveMessage, sign: string): Promise<void> {
   const { amphora_id: group } = body;
-  const message = { group, deduplication: `${group}-${sign}`, body: { ...body } };
+  const message = { group, deduplication: `${group}-${sign}`, body: { ...body, ...origin() } };
   return sent(services, 'announcement of archives', services.queue.send('archives', message));
 }
 
@@ -50,7 +51,7 @@ export function requestApply(
   return sent(
     services,
     'configuration to apply',
-    services.queue.send('work', { group: id, deduplication, body: { ...body } }),
+    services.queue.send('work', { group: id, deduplication, body: { ...body, ...origin() } }),
   );
 }
 
@@ -62,7 +63,7 @@ export function requestApplyAgain(services: Requester, row: LoadBalancerRow, sig
   return sent(
     services,
     'configuration that was lost',
-    services.queue.send('work', { group: id, deduplication, body: { ...body } }),
+    services.queue.send('work', { group: id, deduplication, body: { ...body, ...origin() } }),
   );
 }
 
@@ -73,7 +74,7 @@ export function requestOperation(services: Requester, { id, operation }: LoadBal
   return sent(
     services,
     operation.kind,
-    services.queue.send('operations', { group: id, deduplication, body: { ...body } }),
+    services.queue.send('operations', { group: id, deduplication, body: { ...body, ...origin() } }),
   );
 }
 

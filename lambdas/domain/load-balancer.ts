@@ -74,6 +74,8 @@ export interface PendingOperation {
   deadline: number;
   /** Times the reconciler has set it going again. */
   attempts: number;
+  /** Of the request that asked for it, when one did. */
+  request_id?: string;
   /** Only this amphora is replaced. */
   amphora_id?: string;
   /** Of a failover of all: whose replacement was begun so far. */

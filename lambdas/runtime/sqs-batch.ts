@@ -1,5 +1,6 @@
 // A Lambda's end of an SQS queue: each message on its own, what failed goes back and nothing else does.
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
+import { correlated } from './correlation.ts';
 import type { Logger } from './logger.ts';
 
 export type SqsHandler = (event: SQSEvent) => Promise<SQSBatchResponse>;
@@ -30,15 +31,18 @@ export function sqsHandler<T>(
       else addTo(groups, keyOf(body), record, body);
     }
     const failed = await Promise.all(
-      [...groups].map(async ([key, { records, bodies }]) => {
-        try {
-          const goBack = await run(key, bodies);
-          return records.filter((_, index) => goBack?.has(bodies[index]!));
-        } catch (error) {
-          logger.warn('work failed and goes back to its queue', { key, error });
-          return records;
-        }
-      }),
+      // Of messages that are one work the newest names it.
+      [...groups].map(([key, { records, bodies }]) =>
+        correlated('message', bodies.at(-1), async () => {
+          try {
+            const goBack = await run(key, bodies);
+            return records.filter((_, index) => goBack?.has(bodies[index]!));
+          } catch (error) {
+            logger.warn('work failed and goes back to its queue', { key, error });
+            return records;
+          }
+        }),
+      ),
     );
     const back = [...senseless, ...failed.flat()];
     return { batchItemFailures: back.map(({ messageId }) => ({ itemIdentifier: messageId })) };

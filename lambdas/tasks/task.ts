@@ -1,4 +1,5 @@
 // A task of a flow: named by its state, given ids, answers with what it provides. Every task may run twice.
+import { correlated } from '../runtime/correlation.ts';
 import type { Services } from '../runtime/services.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tasks of one group have different inputs, given by their flow
@@ -12,5 +13,5 @@ export const taskHandler =
     const run = tasks[task];
     if (run === undefined) throw new TypeError(`no task named ${task}`);
     // A flow's state is JSON: undefined is not.
-    return (await run(services, input)) ?? null;
+    return (await correlated(task, input, () => run(services, input))) ?? null;
   };

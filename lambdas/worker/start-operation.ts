@@ -32,13 +32,15 @@ async function start(services: Services, loadBalancerId: string, operationId: st
     now.operation?.id === operationId && now.operation.attempts === row.operation?.attempts;
   const held = await takeLease(services, loadBalancerId, { flow, execution, until }, isWanted);
   if (held === undefined) return;
-  const amphora = row.operation.amphora_id === undefined ? {} : { amphora_id: row.operation.amphora_id };
+  const { amphora_id, request_id } = row.operation;
   await services.flows.start(flow, execution, {
     load_balancer_id: loadBalancerId,
     operation_id: operationId,
     execution,
-    ...amphora,
+    ...(amphora_id !== undefined && { amphora_id }),
+    ...(request_id !== undefined && { request_id }),
   });
+  services.logger.info('flow is started', { flow, execution });
 }
 
 /** Whoever holds the load balancer asks for what is still wanted when it lets go. */

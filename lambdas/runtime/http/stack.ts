@@ -3,6 +3,7 @@
 import middy from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { ApiError } from '../../domain/errors.ts';
+import { correlatedRequest } from '../correlation.ts';
 import type { Services } from '../services.ts';
 import type { ApiRequest, ApiResponse, Caller, Routes } from './request.ts';
 import { type Match, type Router, routerOf } from './router.ts';
@@ -160,7 +161,9 @@ const faults = (services: Services, service: Service) => ({
 const answer = () => ({
   before: async ({ internal }: Request) => {
     const request = internal.request!;
-    return serialised(await internal.match!.handler(request), request.request_id);
+    const { route, request_id } = request;
+    const answered = correlatedRequest(route.split(' ')[0]!, request_id, () => internal.match!.handler(request));
+    return serialised(await answered, request_id);
   },
 });
 

@@ -52,8 +52,9 @@ export async function placeOnHost(
   const guest = { amphora_id, load_balancer_id };
   return untilWon(services, 'hosts', async () => {
     const row = await readAmphora(table, amphora_id);
-    if (row?.host_id !== undefined) return row.host_id;
+    // First: the place of one that is given up may be somebody else's by now.
     if (row?.status !== 'BOOTING') throw new Superseded(`amphora ${amphora_id} is given up by now`);
+    if (row.host_id !== undefined) return row.host_id;
     const madeBefore = await readHostsMade(table);
     for (const host of hostsFor(await readHosts(table), wanted, load_balancer_id)) {
       if ((await isSound(services, host)) && (await takePlace(services, host, guest))) return host.id;

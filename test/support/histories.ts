@@ -194,6 +194,8 @@ async function told({ isPair, hasSpare, seed, happenings: given }: History): Pro
   const config = { topology, spare_amphorae: hasSpare ? 1 : 0, failover_share_limit: 1 } as const;
   const world = new HistoryWorld(config, seed);
   const site: Site = { world, model: new HistoryModel(), complaints: [], busyPools: new Set(), refusals: [] };
+  // In every third history load balancers share machines, two and two.
+  if (seed % 3 === 0) site.flavor_id = await world.flavor({ colocation: 2 });
   const watch = new Watch(site);
   try {
     for (const [index, one] of [beginning, ...given].entries()) {

@@ -12,14 +12,14 @@ import { readHealth, readWatch } from '../repositories/health.ts';
 import { givePlaceBack, makeHost, readHost, readHosts, readHostsMade, takePlace } from '../repositories/hosts.ts';
 import type { Services } from '../runtime/services.ts';
 
-/** Nobody listens, nobody is silent: as where amphorae are noop ones. */
+/** Or ended, as compute told. Nobody listens, nobody is silent: as where amphorae are noop ones. */
 async function isSilent({ table, clock, config }: Services, amphoraIds: string[]): Promise<boolean> {
   const [watch, health] = await Promise.all([readWatch(table), readHealth(table, amphoraIds)]);
   const now = clock.now();
   if (watch === undefined || now - watch.scanned_at > config.heartbeat_timeout_ms) return false;
   const isLate = (last_seen: number) =>
     isOverdue(Math.max(last_seen, watch.watching_since), now, config.heartbeat_interval_ms);
-  return [...health.values()].some(({ last_seen }) => isLate(last_seen));
+  return [...health.values()].some(({ last_seen, ended_at }) => ended_at != null || isLate(last_seen));
 }
 
 /** Compute says so of each that it has made there. */
@@ -52,8 +52,9 @@ export async function placeOnHost(
   const guest = { amphora_id, load_balancer_id };
   return untilWon(services, 'hosts', async () => {
     const row = await readAmphora(table, amphora_id);
-    if (row?.host_id !== undefined) return row.host_id;
+    // First: the place of one that is given up may be somebody else's by now.
     if (row?.status !== 'BOOTING') throw new Superseded(`amphora ${amphora_id} is given up by now`);
+    if (row.host_id !== undefined) return row.host_id;
     const madeBefore = await readHostsMade(table);
     for (const host of hostsFor(await readHosts(table), wanted, load_balancer_id)) {
       if ((await isSound(services, host)) && (await takePlace(services, host, guest))) return host.id;

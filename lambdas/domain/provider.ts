@@ -51,6 +51,7 @@ const amphoraFlavor: Capabilities = {
     type: 'integer',
     minimum: 1,
     maximum: 32,
+    isExtension: true,
     description: 'How many amphorae of the flavor share a machine, each of another load balancer. 1: none does.',
   },
   spare_amphorae: spares('of the flavor that name no zone'),

@@ -12,6 +12,9 @@ import { readTree } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { sequenceOf, statusDigest } from './digest.ts';
 
+/** What a standby said was not listened to: once it is promoted the same words are news, though they are noted late. */
+const rolledUpAs = ({ role }: AmphoraRow, digest: string): string => (role === 'BACKUP' ? `${role} ${digest}` : digest);
+
 /** Statuses that differ from the ones rolled up before, or that were judged while something was PENDING. */
 export async function rollUpNews(
   services: Services,
@@ -21,7 +24,7 @@ export async function rollUpNews(
 ): Promise<void> {
   if (amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
   const digest = statusDigest(heartbeat);
-  if (health?.rolled_up === digest) return;
+  if (health?.rolled_up === rolledUpAs(amphora, digest)) return;
   const { generation, listeners, pools, more } = heartbeat;
   const sequence = sequenceOf(heartbeat);
   if (more === undefined) return rollUp(services, amphora, heartbeat, sequence, digest);
@@ -56,7 +59,7 @@ export async function takeInParts(
 ): Promise<void> {
   if (amphora.load_balancer_id === null || amphora.status !== 'ALLOCATED') return;
   for (const { part, parts: count, digest, pools, ...said } of parts) {
-    if (health?.rolled_up === digest || !isPossible(part, count)) continue;
+    if (health?.rolled_up === rolledUpAs(amphora, digest) || !isPossible(part, count)) continue;
     await takeInPart(services, amphora, { part, parts: count, sequence: sequenceOf(said), digest, report: { pools } });
   }
 }
@@ -77,7 +80,7 @@ async function rollUp(
   const { provisioning_status, applied_generation, generation } = tree.loadBalancer;
   const isSettled = provisioning_status === 'ACTIVE' && report.generation === applied_generation;
   if (isSettled) await addUpDeleted(services, amphora.id, tree);
-  await noteRollUp(services, amphora.id, isSettled ? digest : '');
+  await noteRollUp(services, amphora.id, isSettled ? rolledUpAs(amphora, digest) : '');
   const isOutdated = provisioning_status === 'ACTIVE' && (report.generation ?? 0) < generation;
   // Whoever runs an older configuration than was committed, or none, lost it: it is pushed again.
   if (isOutdated) await requestApplyAgain(services, tree.loadBalancer, sequence);

@@ -5,14 +5,16 @@ import { closeEmptyHost, forgetHost, givePlaceBack, readHost, readHosts } from '
 import type { Services } from '../runtime/services.ts';
 import { each } from './sweep.ts';
 
-/** Places of amphorae that have neither a row nor a machine: whoever ended them was cut off, or never saw a machine. */
+/** Places of amphorae that have neither a row nor a machine here: whoever ended them was cut off, or never saw a machine. */
 async function freePlaces(services: Services, host: HostRow): Promise<void> {
   const ids = amphoraeOn(host);
   const rows = await Promise.all(ids.map((id) => readAmphora(services.table, id)));
-  const suspects = ids.filter((_, index) => rows[index] === undefined);
+  // One that was swept and came again by a late build has a place elsewhere.
+  const suspects = ids.filter((_, index) => rows[index]?.host_id !== host.id);
   if (suspects.length === 0) return;
   // After the rows: a build that was under way then has its machine by now, or finds that its row is gone.
-  const there = new Set((await services.compute.list()).map(({ amphora_id }) => amphora_id));
+  const machines = (await services.compute.list()).filter(({ host_id }) => (host_id ?? host.id) === host.id);
+  const there = new Set(machines.map(({ amphora_id }) => amphora_id));
   for (const id of suspects) if (!there.has(id)) await givePlaceBack(services, host.id, id);
 }
 
@@ -27,6 +29,8 @@ async function endIfEmpty(services: Services, host: HostRow): Promise<boolean> {
 
 /** @returns how many were ended @throws AggregateError after all were tried */
 export async function endEmptyHosts(services: Services): Promise<number> {
+  // Nothing to look at where machines are never shared.
+  if (services.compute.deleteHost === undefined) return 0;
   const failures: unknown[] = [];
   const ended = await each(await readHosts(services.table), failures, (host) => endIfEmpty(services, host));
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} hosts could not be looked after`);

@@ -23,10 +23,7 @@ it('lists the providers a load balancer may name, without links', async () => {
 });
 
 const capabilities = [
-  [
-    'flavor',
-    ['loadbalancer_topology', 'compute_flavor', 'amp_image_tag', 'sriov_vip', 'allow_member_sriov', 'colocation'],
-  ],
+  ['flavor', ['loadbalancer_topology', 'compute_flavor', 'amp_image_tag', 'sriov_vip', 'allow_member_sriov']],
   ['availability_zone', ['compute_zone', 'volume_zone', 'management_network', 'valid_vip_networks']],
 ] as const;
 

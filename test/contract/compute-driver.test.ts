@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { agentPort } from '../../amphora/agent-api.ts';
 import { HttpsAmphoraDriver } from '../../lambdas/drivers/amphora/https.ts';
 import type { Compute, ComputeDriver } from '../../lambdas/drivers/compute/compute-driver.ts';
+import { Ec2ComputeDriver } from '../../lambdas/drivers/compute/ec2.ts';
 import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
 import { LoopbackAddresses } from '../../local/compute/loopback-addresses.ts';
 import type { ProcessComputeDriver } from '../../local/compute/process-compute.ts';
@@ -68,6 +69,24 @@ describe.each(Object.entries(implementations))('compute driver: %s', (_name, mak
     const made = await compute.build(boot);
     expect((await running(compute, made)).image_id).toBe(image);
     expect(await compute.currentImage(boot)).toBe(image);
+  });
+
+  it('ends one amphora of a host and touches no other, then the host with all there are, or shares none', async () => {
+    // Nobody names a host to a driver that cannot end one.
+    if (compute.deleteHost === undefined) return expect(compute).toBeInstanceOf(Ec2ComputeDriver);
+    const host_id = randomUUID();
+    const boots = [await bootOf(), await bootOf(), await bootOf()].map((boot) => ({ ...boot, host_id }));
+    const [first, ...others] = await Promise.all(boots.map((boot) => compute.build(boot)));
+    const alone = await compute.build(await bootOf());
+    for (const made of others) expect(await running(compute, made)).toMatchObject({ host_id });
+    expect((await running(compute, alone)).host_id).toBeNull();
+    await compute.delete(first!.compute_id);
+    expect((await compute.get(first!.compute_id)).state).toBe('GONE');
+    for (const made of others) expect((await compute.get(made.compute_id)).state).toBe('RUNNING');
+    await compute.deleteHost(host_id);
+    await compute.deleteHost(host_id);
+    expect((await compute.list()).map(({ compute_id }) => compute_id)).toEqual([alone.compute_id]);
+    expect((await compute.get(alone.compute_id)).state).toBe('RUNNING');
   });
 
   it('deletes a machine for good, and one that is gone', async () => {

@@ -1,8 +1,10 @@
 // Housekeeping of machines that load balancers share: ended when they are empty, whatever is cut off, and never before.
 import { describe, expect, it } from 'vitest';
+import { bornAmphora } from '../../lambdas/controller/amphora-birth.ts';
 import { DriverError } from '../../lambdas/domain/errors.ts';
-import { readAllAmphorae } from '../../lambdas/repositories/amphorae.ts';
-import { readHosts } from '../../lambdas/repositories/hosts.ts';
+import { newHost } from '../../lambdas/domain/host.ts';
+import { eraseAmphora, putAmphora, readAllAmphorae } from '../../lambdas/repositories/amphorae.ts';
+import { makeHost, readHosts, readHostsMade, takePlace } from '../../lambdas/repositories/hosts.ts';
 import { useFlowHosts } from '../support/flow-hosts.ts';
 
 const shared = useFlowHosts();
@@ -70,6 +72,26 @@ describe('housekeeping', () => {
     await shared.world.failover(id);
     await shared.world.settle();
     expect(await shared.taken()).toEqual([2]);
+  });
+
+  it('frees the place of an amphora that was swept and got another by a late build', async () => {
+    await shared.created(1, { flavor_id: await shared.world.flavor({ colocation: 3 }) });
+    const { services } = shared.world;
+    const [host] = await readHosts(shared.table);
+    const guest = { amphora_id: services.newId(), load_balancer_id: null };
+    const late = bornAmphora(services, guest.amphora_id, null, host!);
+    await putAmphora(services, late);
+    expect(await takePlace(services, host!, guest)).toBe(true);
+    await eraseAmphora(services, late.id, null);
+    await putAmphora(services, late);
+    await makeHost(services, newHost('another', host!, host!.created_at), guest, await readHostsMade(shared.table));
+    expect(await shared.taken()).toEqual([2, 1]);
+    await shared.world.housekeeping();
+    expect(await shared.taken()).toEqual([1, 1]);
+    shared.world.clock.turn(services.config.flow_timeout_ms);
+    await shared.world.housekeeping();
+    await shared.world.housekeeping();
+    expect(await shared.taken()).toEqual([1]);
   });
 
   it('ends a host that a late build made anew after it was ended', async () => {

@@ -2,7 +2,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { readSpares } from '../../lambdas/repositories/amphorae.ts';
 import { readHosts } from '../../lambdas/repositories/hosts.ts';
+import { Ec2World, vpcSubnets } from '../support/ec2-world.ts';
 import { useFlowHosts } from '../support/flow-hosts.ts';
+import { TurnableClock } from '../support/services.ts';
 
 const shared = useFlowHosts();
 
@@ -61,17 +63,22 @@ describe('places', () => {
     expect(await shared.hostsOf(second!)).toEqual([host]);
   });
 
-  it('make no machine shared where compute cannot do that', async () => {
-    const alone = new Proxy(shared.compute, {
-      get: (of, name) => {
-        const own = name === 'deleteHost' ? undefined : Reflect.get(of, name);
-        return typeof own === 'function' ? own.bind(of) : own;
-      },
-    });
-    await shared.restart({}, { compute: alone });
-    const [id] = await shared.created(1, { flavor_id: await shared.world.flavor({ colocation: 4 }) });
-    expect(await shared.hostsOf(id!)).toEqual([undefined]);
-    expect(await alone.get(await shared.amphoraOf(id!))).toMatchObject({ state: 'RUNNING', host_id: null });
+  it('are none on EC2, where each amphora has an instance of its own', async () => {
+    const clock = new TurnableClock();
+    await using aws = await Ec2World.start(vpcSubnets, { clock });
+    await shared.restart({}, { clock, compute: aws.compute() });
+    const flavor_id = await shared.world.flavor({ colocation: 4, spare_amphorae: 1 });
+    const [first, second] = await shared.created(2, { flavor_id });
+    await shared.world.housekeeping();
+    await shared.world.settle();
+    const [third] = await shared.created(1, { flavor_id });
+    for (const id of [first!, second!, third!]) expect(await shared.hostsOf(id)).toEqual([undefined]);
+    expect([await shared.taken(), (await aws.compute().list()).length]).toEqual([[], 3]);
+    expect(await readSpares(shared.table)).toEqual([]);
+    await shared.world.remove(first!);
+    await shared.world.settle();
+    expect((await aws.compute().list()).length).toBe(2);
+    await shared.restart();
   });
 
   it('are shown: those that share a machine have its id as their compute_id', async () => {

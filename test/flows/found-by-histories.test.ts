@@ -12,6 +12,15 @@ const happening = (what: Happening['what'], n: number, ticks: number, calls = [0
 });
 
 const found: Record<string, Parameters<typeof tell>[0]> = {
+  'a standby that is promoted while its word is taken in is listened to from then on': {
+    ...{ isPair: true, hasSpare: false, isColocated: true, seed: 0 },
+    happenings: [
+      happening('leap', 0, 0),
+      happening('endMachine', 0, 4),
+      happening('hold', 79, 0),
+      happening('beat', 0, 0),
+    ],
+  },
   'an operation whose start was put off for an hour keeps others off its load balancer': {
     ...{ isPair: false, hasSpare: false, seed: 555442865 },
     happenings: [

@@ -4,7 +4,7 @@ import { amphoraeOn } from '../../lambdas/domain/host.ts';
 import type { LoadBalancerRow } from '../../lambdas/domain/load-balancer.ts';
 import { inUse } from '../../lambdas/domain/quota.ts';
 import { childrenOf } from '../../lambdas/domain/tree.ts';
-import type { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
+import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
 import { queryAll } from '../../lambdas/drivers/table/table.ts';
 import { readAllAmphorae } from '../../lambdas/repositories/amphorae.ts';
 import { readAllHealth } from '../../lambdas/repositories/health.ts';
@@ -112,7 +112,8 @@ async function ofHosts(world: FlowWorld): Promise<Complaints> {
   }
   const known = hosts.map(({ id }) => id);
   for (const { host_id } of amphorae) if (host_id && !known.includes(host_id)) wrong.push('an amphora on no host');
-  for (const id of (compute as NoopComputeDriver).hosts) if (!known.includes(id)) wrong.push(`host of nobody: ${id}`);
+  const machines = compute instanceof NoopComputeDriver ? compute.hosts : [];
+  for (const id of machines) if (!known.includes(id)) wrong.push(`host of nobody: ${id}`);
   for (const { amphora_id, host_id } of await compute.list())
     if (amphorae.some((row) => row.id === amphora_id && row.host_id !== (host_id ?? undefined)))
       wrong.push('a machine is on another host than its row says');

@@ -21,6 +21,8 @@ export interface Happening {
 export interface History {
   isPair: boolean;
   hasSpare: boolean;
+  /** Load balancers share machines, two and two. */
+  isColocated?: boolean;
   seed: number;
   happenings: Happening[];
 }
@@ -167,12 +169,14 @@ const happening: fc.Arbitrary<Happening> = fc.record({
   ticks: fc.nat({ max: 12 }),
 });
 
-export const histories: fc.Arbitrary<History> = fc.record({
-  isPair: fc.boolean(),
-  hasSpare: fc.boolean(),
-  seed: fc.nat(),
-  happenings: fc.array(happening, { minLength: 1, maxLength: 30, size: 'max' }),
-});
+export const histories: fc.Arbitrary<History> = fc
+  .record({
+    isPair: fc.boolean(),
+    hasSpare: fc.boolean(),
+    seed: fc.nat(),
+    happenings: fc.array(happening, { minLength: 1, maxLength: 30, size: 'max' }),
+  })
+  .map((history) => ({ ...history, isColocated: history.seed % 3 === 0 }));
 
 const beginning: Happening = { what: 'write', n: 0, calls: [0], ticks: 3 };
 
@@ -188,12 +192,13 @@ async function withChance<T>(seed: number, work: () => Promise<T>): Promise<T> {
 /** @returns what went wrong; empty when nothing did */
 export const tell = (history: History): Promise<string[]> => withChance(history.seed, () => told(history));
 
-async function told({ isPair, hasSpare, seed, happenings: given }: History): Promise<string[]> {
+async function told({ isPair, hasSpare, isColocated = false, seed, happenings: given }: History): Promise<string[]> {
   const topology = isPair ? 'ACTIVE_STANDBY' : 'SINGLE';
   // A site this small would soon be called stormy; what is silent has ended here.
   const config = { topology, spare_amphorae: hasSpare ? 1 : 0, failover_share_limit: 1 } as const;
   const world = new HistoryWorld(config, seed);
   const site: Site = { world, model: new HistoryModel(), complaints: [], busyPools: new Set(), refusals: [] };
+  if (isColocated) site.flavor_id = await world.flavor({ colocation: 2 });
   const watch = new Watch(site);
   try {
     for (const [index, one] of [beginning, ...given].entries()) {

@@ -13,6 +13,8 @@ export interface Site {
   busyPools: Set<Known>;
   /** Of this group: whether there was a reason is known when all of it is answered. */
   refusals: { what: string; isFair: () => boolean }[];
+  /** Of what all load balancers are; none: of the default. */
+  flavor_id?: string;
 }
 
 const paths: Record<Kind, string> = {
@@ -73,6 +75,8 @@ async function create(site: Site, given: { kind: Kind; parent: Known }, attribut
 const memberAt = (address: string, weight: number) => ({ address, protocol_port: 8080, weight });
 const addressAt = (n: number): string => `192.0.2.${1 + (n % 60)}`;
 
+const flavored = ({ flavor_id }: Site) => (flavor_id === undefined ? {} : { flavor_id });
+
 async function createLoadBalancer(site: Site): Promise<void> {
   const { model, world } = site;
   if (
@@ -90,7 +94,7 @@ async function createLoadBalancer(site: Site): Promise<void> {
     ...{ name: pool.tag, protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members: [memberAt(addressAt(0), 1)] },
   };
   const listeners = [{ name: listener.tag, protocol: 'HTTP', protocol_port: 80, default_pool }];
-  const body = { loadbalancer: { name: loadBalancer.tag, vip_subnet_id: subnet!.id, listeners } };
+  const body = { loadbalancer: { name: loadBalancer.tag, vip_subnet_id: subnet!.id, listeners, ...flavored(site) } };
   const wish = { method: 'POST', path: 'loadbalancers', body };
   const { outcome, body: made } = await sent(site, `create ${loadBalancer.tag}`, wish, () => false);
   for (const one of [loadBalancer, listener, pool])

@@ -14,7 +14,7 @@ import { discard, resolved, resourcesOf, type Synthesised, synthesise, targetOf 
 let stacks: Synthesised;
 beforeAll(() => {
   stacks = synthesise();
-}, 60_000);
+}, 120_000);
 afterAll(() => discard(stacks));
 
 /** Functions of the control plane by the name they are described with. */

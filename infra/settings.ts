@@ -1,4 +1,4 @@
-// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image`, `octavia:alarm_topic_arn` and any setting of the control plane as `octavia:<setting>`.
+// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image`, `octavia:alarm_topic_arn`, `octavia:restored_table` and any setting of the control plane as `octavia:<setting>`.
 import type { Node } from 'constructs';
 import { parseSetting, type SettingName, settings } from '../lambdas/runtime/config.ts';
 
@@ -23,6 +23,11 @@ export interface ImageChoice {
   schedule: string | undefined;
 }
 
+export interface RestoredTable {
+  name: string;
+  stream_arn: string;
+}
+
 export interface Deployment {
   /** Starts the names of everything that has a fixed one, so that an account holds more than one deployment. */
   name: string;
@@ -30,6 +35,8 @@ export interface Deployment {
   /** Hears of every alarm, and when it is over. */
   alarmTopicArn: string | undefined;
   image: ImageChoice | undefined;
+  /** Takes the place of the table of the deployment: one that was made by a restore. */
+  restoredTable: RestoredTable | undefined;
   /** Settings that differ from their defaults, as text. */
   settings: Partial<Record<SettingName, string>>;
 }
@@ -89,6 +96,16 @@ function settingOf(key: string, value: unknown): [SettingName, string] {
   return [name, String(value)];
 }
 
+function restoredTableOf(given: unknown): RestoredTable | undefined {
+  if (given === undefined) return undefined;
+  const table = (typeof given === 'string' ? JSON.parse(given) : given) as Partial<RestoredTable>;
+  const { name, stream_arn } = table;
+  const isWhole = typeof name === 'string' && typeof stream_arn === 'string';
+  if (!isWhole || !stream_arn.includes(`:table/${name}/stream/`))
+    throw invalid('restored_table', 'needs name, and stream_arn of that table');
+  return { name, stream_arn };
+}
+
 function topicOf(given: unknown): string | undefined {
   if (given === undefined) return undefined;
   if (typeof given === 'string' && /^arn:[^:]+:sns:[^:]+:\d{12}:.+$/.test(given)) return given;
@@ -101,10 +118,18 @@ export function deploymentOf(node: Node): Deployment {
   const keyed: Record<string, unknown> = Object.fromEntries(
     given.map(([key, value]) => [key.slice(prefix.length), value]),
   );
-  const { name = 'octavia', vpc, image, alarm_topic_arn: topic, ...others } = keyed;
+  const { name = 'octavia', vpc, image, alarm_topic_arn: topic, restored_table: restored, ...others } = keyed;
   // With the name of a flow and `-` between it makes a name of 80 characters at most.
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(name))
     throw invalid('name', `"${name}" is not a-z, 0-9 and - of 31 at most`);
   const chosen = Object.fromEntries(Object.entries(others).map(([key, value]) => settingOf(key, value)));
-  return { name, vpc: vpcOf(vpc), image: imageOf(image), alarmTopicArn: topicOf(topic), settings: chosen };
+  const restoredTable = restoredTableOf(restored);
+  return {
+    name,
+    vpc: vpcOf(vpc),
+    image: imageOf(image),
+    alarmTopicArn: topicOf(topic),
+    restoredTable,
+    settings: chosen,
+  };
 }

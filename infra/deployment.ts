@@ -24,7 +24,7 @@ export function octaviaApp(props: AppProps = {}): Stacks {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   const deployment = deploymentOf(app.node);
   Tags.of(app).add('octavia-serverless', deployment.name);
-  const stateful = new Stateful(app, `${deployment.name}-stateful`, {});
+  const stateful = new Stateful(app, `${deployment.name}-stateful`, { restored: deployment.restoredTable });
   const network = new Network(app, `${deployment.name}-network`, {
     given: deployment.vpc,
     amphorae: deployment.amphorae,

@@ -1,5 +1,5 @@
-// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image`, `octavia:alarm_topic_arn`, what amphora-choices.ts
-// reads, and any setting of the control plane as `octavia:<setting>`.
+// What whoever deploys may choose: context `octavia:name`, `octavia:vpc`, `octavia:image`, `octavia:alarm_topic_arn`, `octavia:restored_table`,
+// what amphora-choices.ts reads, and any setting of the control plane as `octavia:<setting>`.
 import type { Node } from 'constructs';
 import { parseSetting, type SettingName, settings } from '../lambdas/runtime/config.ts';
 import { type AmphoraChoices, amphoraChoicesOf, amphoraDefaults, amphoraKeys, invalid } from './amphora-choices.ts';
@@ -25,6 +25,11 @@ export interface ImageChoice {
   schedule: string | undefined;
 }
 
+export interface RestoredTable {
+  name: string;
+  stream_arn: string;
+}
+
 export interface Deployment {
   /** Starts the names of everything that has a fixed one, so that an account holds more than one deployment. */
   name: string;
@@ -34,6 +39,8 @@ export interface Deployment {
   image: ImageChoice | undefined;
   /** Undefined: a control plane without amphorae. */
   amphorae: AmphoraChoices | undefined;
+  /** Takes the place of the table of the deployment: one that was made by a restore. */
+  restoredTable: RestoredTable | undefined;
   /** Settings that differ from their defaults, as text. */
   settings: Partial<Record<SettingName, string>>;
 }
@@ -95,6 +102,16 @@ function settingOf(key: string, value: unknown): [SettingName, string] {
   return [name, String(value)];
 }
 
+function restoredTableOf(given: unknown): RestoredTable | undefined {
+  if (given === undefined) return undefined;
+  const table = (typeof given === 'string' ? JSON.parse(given) : given) as Partial<RestoredTable>;
+  const { name, stream_arn } = table;
+  const isWhole = typeof name === 'string' && typeof stream_arn === 'string';
+  if (!isWhole || !stream_arn.includes(`:table/${name}/stream/`))
+    throw invalid('restored_table', 'needs name, and stream_arn of that table');
+  return { name, stream_arn };
+}
+
 function topicOf(given: unknown): string | undefined {
   if (given === undefined) return undefined;
   if (typeof given === 'string' && /^arn:[^:]+:sns:[^:]+:\d{12}:.+$/.test(given)) return given;
@@ -116,7 +133,7 @@ export function deploymentOf(node: Node): Deployment {
   const keyed: Record<string, unknown> = Object.fromEntries(
     given.map(([key, value]) => [key.slice(prefix.length), value]),
   );
-  const { name = 'octavia', vpc, image, alarm_topic_arn: topic, ...others } = keyed;
+  const { name = 'octavia', vpc, image, alarm_topic_arn: topic, restored_table: restored, ...others } = keyed;
   // With the name of a flow and `-` between it makes a name of 80 characters at most.
   if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,30}$/.test(name))
     throw invalid('name', `"${name}" is not a-z, 0-9 and - of 31 at most`);
@@ -125,5 +142,13 @@ export function deploymentOf(node: Node): Deployment {
   const [givenVpc, givenImage] = [vpcOf(vpc), imageOf(image)];
   const all = withDrivers(name, givenImage, Object.fromEntries(chosen.map(([key, value]) => settingOf(key, value))));
   const amphorae = amphoraChoicesOf(others, givenVpc, all);
-  return { name, vpc: givenVpc, image: givenImage, amphorae, alarmTopicArn: topicOf(topic), settings: all };
+  return {
+    name,
+    vpc: givenVpc,
+    image: givenImage,
+    amphorae,
+    alarmTopicArn: topicOf(topic),
+    restoredTable: restoredTableOf(restored),
+    settings: all,
+  };
 }

@@ -1,6 +1,6 @@
 // What sets functions going by itself: the queues and the table's stream.
 import { Duration } from 'aws-cdk-lib';
-import type { Table } from 'aws-cdk-lib/aws-dynamodb';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { FilterCriteria, FilterRule, type IFunction, StartingPosition } from 'aws-cdk-lib/aws-lambda';
 import { DynamoEventSource, SqsDlq, SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -14,7 +14,7 @@ const treePrefix = 'LB#';
 
 export function addEventSources(
   queues: Record<QueueName, QueueWithDeadLetters>,
-  table: Table,
+  table: ITable,
   lambdaOf: (name: FunctionName) => IFunction,
   undelivered: IQueue,
 ): void {
@@ -49,7 +49,7 @@ const hasStatus = { provisioning_status: { S: FilterRule.exists() } };
  * Lambda reads the stream for nothing; what lies in the outbox calls the function, and what was written to a resource. What it could not
  * pass on it is given again, until the stream forgets it after a day.
  */
-const outboxSource = (table: Table, undelivered: IQueue) =>
+const outboxSource = (table: ITable, undelivered: IQueue) =>
   new DynamoEventSource(table, {
     startingPosition: StartingPosition.TRIM_HORIZON,
     batchSize: 100,

@@ -1,12 +1,20 @@
 // What must outlive any deployment: the table, the key it is encrypted with, the secret the sealing key is derived from, and the
 // logs of amphorae.
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { AttributeType, BillingMode, StreamViewType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import {
+  AttributeType,
+  BillingMode,
+  type ITable,
+  StreamViewType,
+  Table,
+  TableEncryption,
+} from 'aws-cdk-lib/aws-dynamodb';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { acknowledgeRule } from '../constructs/acknowledge.ts';
+import type { RestoredTable } from '../settings.ts';
 
 /** The same as lambdas/drivers/table/definition.ts, which a test compares it with: infra imports no code of the functions. */
 export const keySchema = {
@@ -27,15 +35,28 @@ const text = (name: string) => ({ name, type: AttributeType.STRING });
 
 export class Stateful extends Stack {
   readonly key: Key;
-  readonly table: Table;
+  /** The one that is in use. */
+  readonly table: ITable;
   readonly sealingKey: Secret;
   readonly adminSecret: Secret;
   readonly logs: Bucket;
 
-  constructor(scope: Construct, id: string, props: StackProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { restored, ...props }: StackProps & { restored?: RestoredTable | undefined },
+  ) {
     super(scope, id, { ...props, terminationProtection: true });
     this.key = new Key(this, 'Key', { enableKeyRotation: true, removalPolicy: RemovalPolicy.RETAIN });
-    this.table = this.#makeTable();
+    const own = this.#makeTable();
+    // The one that was made here stays as it is: who restored may want to look at it.
+    this.table = restored
+      ? Table.fromTableAttributes(this, 'Restored', {
+          tableName: restored.name,
+          tableStreamArn: restored.stream_arn,
+          encryptionKey: this.key,
+        })
+      : own;
     this.sealingKey = this.#makeSealingKey();
     this.adminSecret = this.#makeAdminSecret();
     this.logs = this.#makeLogs();

@@ -114,6 +114,10 @@ describe('context of a deployment', () => {
     [{ 'octavia:alarm_topic_arn': 'me' }, 'context octavia:alarm_topic_arn: "me" is not the ARN of an SNS topic'],
     [{ 'octavia:image': { architectures: ['s390x'] } }, 'context octavia:image: architectures are arm64 and amd64'],
     [{ 'octavia:image': { subnet_id: 'subnet-1' } }, 'context octavia:image: needs subnet_id and security_group_ids'],
+    [
+      { 'octavia:restored_table': { name: 'one', stream_arn: 'arn:aws:dynamodb:eu-central-1:1:table/two/stream/1' } },
+      'stream_arn of that table',
+    ],
     [{ 'octavia:vpc': { id: 'vpc-1' } }, 'context octavia:vpc: needs id, cidr'],
   ])('%j is refused', (context, text) => {
     expect(() => deployment(context)).toThrow(text);

@@ -8,6 +8,7 @@ import { rollOut } from './rollout.ts';
 import { rotateAuthority, rotateCertificates } from './rotation.ts';
 import { keepSpares } from './spares.ts';
 import { sweepOrphans } from './sweep.ts';
+import { tellUsage } from './usage.ts';
 
 const parts = {
   reconciled: reconcile,
@@ -20,6 +21,7 @@ const parts = {
   swept: sweepOrphans,
   purged: purgeDeleted,
   forgotten: purgeEnded,
+  usage_told: tellUsage,
 };
 
 /** One part that fails keeps no other from its work. */

@@ -40,7 +40,7 @@ async function sweepAmphorae(services: Services, failures: unknown[]): Promise<n
     const isBeingBuilt = row.status === 'BOOTING' && row.busy_until > now;
     if (isBeingBuilt || (await isOwned(services, row))) return false;
     if (!(await removeAmphora(services, row))) return false;
-    await announce(services, nobody, 'orphan_swept', 'amphora', row.id, { status: row.status });
+    await announce(services, nobody, 'orphan_swept', 'amphora', row.id, { status: row.status }, 'swept');
     return true;
   });
 }
@@ -50,7 +50,7 @@ async function sweepMachines(services: Services, failures: unknown[]): Promise<n
   return each(await services.compute.list(), failures, async ({ compute_id, amphora_id }) => {
     if (await readAmphora(services.table, amphora_id)) return false;
     await services.compute.delete(compute_id);
-    await announce(services, nobody, 'orphan_swept', 'compute', compute_id, { amphora_id });
+    await announce(services, nobody, 'orphan_swept', 'compute', compute_id, { amphora_id }, 'swept');
     return true;
   });
 }
@@ -61,7 +61,7 @@ async function sweepVips(services: Services, failures: unknown[]): Promise<numbe
   return each(await services.network.listVips(), failures, async ({ load_balancer_id, vip, allocated_at }) => {
     if (allocated_at > before || (await readLoadBalancer(services.table, load_balancer_id))) return false;
     await services.network.releaseVip(load_balancer_id, vip);
-    await announce(services, nobody, 'orphan_swept', 'vip', vip.vip_port_id, { vip_address: vip.vip_address });
+    await announce(services, nobody, 'orphan_swept', 'vip', vip.vip_port_id, { vip_address: vip.vip_address }, 'swept');
     return true;
   });
 }

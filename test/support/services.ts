@@ -4,7 +4,7 @@ import { LocalCertificateAuthority } from '../../lambdas/drivers/certificates/lo
 import { LocalCertificates } from '../../lambdas/drivers/certificates/local-certificates.ts';
 import { aesSealer } from '../../lambdas/drivers/certificates/sealer.ts';
 import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
-import { NoopEventDriver } from '../../lambdas/drivers/events/event-driver.ts';
+import type { NoopEventDriver } from '../../lambdas/drivers/events/event-driver.ts';
 import { NoopFlowDriver } from '../../lambdas/drivers/flows/noop.ts';
 import { NoopNetworkDriver } from '../../lambdas/drivers/network/noop.ts';
 import { NoopObjectStore } from '../../lambdas/drivers/objects/object-store.ts';
@@ -16,6 +16,7 @@ import { newId } from '../../lambdas/runtime/ids.ts';
 import { silentLogger } from '../../lambdas/runtime/logger.ts';
 import { silentMetrics } from '../../lambdas/runtime/metrics.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
+import { CheckedEvents } from './checked-events.ts';
 import { streamed } from './streamed-table.ts';
 
 /** Stands still until it is turned; who sleeps turns it. */
@@ -48,7 +49,7 @@ const encryptionKey = Buffer.alloc(32, 7);
 
 export function testServices(overrides: Partial<TestServices> = {}): TestServices {
   const clock = overrides.clock ?? new TurnableClock();
-  const events = overrides.events ?? new NoopEventDriver();
+  const events = overrides.events ?? new CheckedEvents();
   const table = streamed(overrides.table ?? new SqliteTable({ path: ':memory:' }), {
     events,
     clock,

@@ -24,6 +24,8 @@ export interface FunctionSpec {
   describesFlows?: true;
   /** Puts archives of logs, or hands on the right to. */
   putsObjects?: true;
+  /** Looks at machines of users. */
+  describesInstances?: true;
   /** Talks to amphorae. Of AWS it reaches the table and S3 only. */
   inVpc?: true;
 }
@@ -147,6 +149,15 @@ export const functions = {
     table: 'write',
     sends: ['operations'],
     publishes: true,
+  },
+  'scaling-event': {
+    entry: 'health-manager/lambda-scaling-event.ts',
+    ...small,
+    timeoutSeconds: 30,
+    table: 'write',
+    sends: toTheWorker,
+    publishes: true,
+    describesInstances: true,
   },
   housekeeping: {
     entry: 'housekeeping/lambda.ts',

@@ -21,8 +21,8 @@ export function addScheduleAndRules(
       // The next one is due before a second attempt would help.
       targets: [new LambdaFunction(lambdaOf(name), { retryAttempts: 0 })],
     });
-  const onEvent = (name: FunctionName, eventPattern: EventPattern) =>
-    new Rule(scope, `rule-${name}`, { eventPattern, targets: [new LambdaFunction(lambdaOf(name))] });
+  const onEvent = (name: FunctionName, eventPattern: EventPattern, rule: string = name) =>
+    new Rule(scope, `rule-${rule}`, { eventPattern, targets: [new LambdaFunction(lambdaOf(name))] });
 
   everyMinute('health-scan');
   everyMinute('housekeeping');
@@ -33,6 +33,25 @@ export function addScheduleAndRules(
       status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
       stateMachineArn: [...flows.values()].map(({ stateMachine }) => stateMachine.stateMachineArn),
     },
+  });
+  const scheduled = {
+    source: ['aws.health'],
+    detailType: ['AWS Health Event'],
+    detail: { service: ['EC2'], eventTypeCategory: ['scheduledChange'], statusCode: ['upcoming', 'open'] },
+  };
+  onEvent('compute-event', scheduled, 'compute-scheduled-change');
+  const spot = {
+    source: ['aws.ec2'],
+    detailType: ['EC2 Spot Instance Interruption Warning', 'EC2 Instance Rebalance Recommendation'],
+  };
+  onEvent('compute-event', spot, 'compute-spot');
+  onEvent('scaling-event', {
+    source: ['aws.autoscaling'],
+    detailType: [
+      'EC2 Instance Launch Successful',
+      'EC2 Instance Terminate Successful',
+      'EC2 Instance-terminate Lifecycle Action',
+    ],
   });
   onEvent('compute-event', {
     source: ['aws.ec2'],

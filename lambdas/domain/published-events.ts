@@ -113,6 +113,11 @@ const statements = {
   rollout_halted: state('it stopped by itself', ['rollout'], rollout),
   rollout_cancelled: state('an administrator ended it', ['rollout'], rollout),
   rollout_completed: state('no amphora of the old image is left', ['rollout'], rollout),
+  registration_refused: state(
+    'a machine of an Auto Scaling group could not become a member',
+    ['instance'],
+    detail({ pool_id: z.string(), reason }),
+  ),
   usage: state(
     'what a load balancer has carried since it was made, listeners that are gone included; once an hour',
     ['loadbalancer'],

@@ -3,12 +3,19 @@ import { requestFailover } from '../controller/failover.ts';
 import { readAmphora } from '../repositories/amphorae.ts';
 import { noteEnded } from '../repositories/health.ts';
 import type { Services } from '../runtime/services.ts';
+import { type MachineNotice, takeInNotice } from './machine-notice.ts';
 import { scanHealth } from './scan.ts';
 
 /** EventBridge's `EC2 Instance State-change Notification`, of which only this is read. */
-export interface ComputeEvent {
+export interface StateChange {
   detail: { 'instance-id': string; state: string; amphora_id?: string };
 }
+
+/** Whatever EC2 and AWS Health tell of machines. */
+export type ComputeEvent = StateChange | MachineNotice;
+
+/** A notice has no state: the machine still runs. */
+const isNotice = (event: ComputeEvent): event is MachineNotice => !('state' in event.detail);
 
 const ended = new Set(['stopping', 'stopped', 'shutting-down', 'terminated']);
 
@@ -18,7 +25,9 @@ const ended = new Set(['stopping', 'stopped', 'shutting-down', 'terminated']);
  */
 export const computeEventHandler =
   (services: Services) =>
-  async ({ detail }: ComputeEvent): Promise<{ failed_over: number }> => {
+  async (event: ComputeEvent): Promise<{ failed_over: number }> => {
+    if (isNotice(event)) return { failed_over: await takeInNotice(services, event) };
+    const { detail } = event;
     if (!ended.has(detail.state)) return { failed_over: 0 };
     const amphoraId = detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id;
     // We end it ourselves: nobody is to take its place.

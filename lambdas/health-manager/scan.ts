@@ -1,9 +1,8 @@
 // Health manager, scan: amphorae that have been silent for too long, or whose machine ended, are failed over, unless so many are that the
 // fault is elsewhere.
-import { requestFailover } from '../controller/failover.ts';
+import { failoversLeft, requestFailover } from '../controller/failover.ts';
 import { limitsOf } from '../domain/suspicion.ts';
 import { type HealthRow, noteScan, readAllHealth } from '../repositories/health.ts';
-import { readPending } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { judgeZones } from './storm-guard.ts';
 
@@ -18,12 +17,6 @@ export interface ScanResult {
 /** Time since an amphora was last heard, not counting while nobody listened. */
 const silence = (row: HealthRow, watchingSince: number, now: number): number =>
   now - Math.max(row.last_seen, watchingSince);
-
-/** How many more may begin beside those under way, whoever asked for them. */
-async function failoversLeft({ table, config }: Services): Promise<number> {
-  const pending = await readPending(table);
-  return config.concurrent_failovers - pending.filter(({ operation }) => operation?.kind === 'failover').length;
-}
 
 /** One look at every amphora; always the same work, however many are silent. */
 export async function scanHealth(services: Services): Promise<ScanResult> {

@@ -1,4 +1,5 @@
 // Octavia's housekeeping manager: a scheduled look at what nobody else looks after.
+import { replaceRetiring } from '../controller/retirement.ts';
 import type { Services } from '../runtime/services.ts';
 import { lookAfterCertificates } from './certificate-references.ts';
 import { replaceExpiring } from './certificates.ts';
@@ -15,6 +16,7 @@ const parts = {
   spares_started: keepSpares,
   authority: rotateAuthority,
   rotated: rotateCertificates,
+  retired: replaceRetiring,
   rolling_out: rollOut,
   certificates: replaceExpiring,
   user_certificates: lookAfterCertificates,

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { tellUsage } from '../../lambdas/housekeeping/usage.ts';
 import { healthKey } from '../../lambdas/repositories/keys.ts';
 import { FlowWorld } from '../support/flow-world.ts';
+import { over } from '../support/over.ts';
 
 const hour = 3_600_000;
 let world: FlowWorld;
@@ -11,15 +12,6 @@ beforeEach(() => {
 });
 afterEach(() => world.close());
 
-/** With some of its methods put in their place. */
-const over = <T extends object>(target: T, others: Partial<T>): T =>
-  new Proxy(target, {
-    get: (_, name) => {
-      if (name in others) return Reflect.get(others, name);
-      const value = Reflect.get(target, name);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 const told = () => world.outside.events.published.filter(({ type }) => type === 'usage');
 
 async function carries(id: string, bytes: number): Promise<string> {

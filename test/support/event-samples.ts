@@ -68,6 +68,10 @@ const samples: Record<EventType, Said> = {
   rollout_halted: of('rollout', id('e'), { ...rollout, reason: 'a failover failed' }),
   rollout_cancelled: of('rollout', id('e'), rollout),
   rollout_completed: of('rollout', id('e'), rollout),
+  registration_refused: of('instance', 'i-0abcd2222abcd2222', {
+    pool_id: id('c'),
+    reason: 'Quota has been met for resources: member',
+  }),
   usage: whole({ ...counted, listeners: { [id('b')]: counted } }),
 };
 

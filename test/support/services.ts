@@ -3,6 +3,7 @@ import { NoopAmphoraDriver } from '../../lambdas/drivers/amphora/noop.ts';
 import { LocalCertificateAuthority } from '../../lambdas/drivers/certificates/local-authority.ts';
 import { LocalCertificates } from '../../lambdas/drivers/certificates/local-certificates.ts';
 import { aesSealer } from '../../lambdas/drivers/certificates/sealer.ts';
+import { NoopInstanceDirectory } from '../../lambdas/drivers/compute/instance-directory.ts';
 import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
 import type { NoopEventDriver } from '../../lambdas/drivers/events/event-driver.ts';
 import { NoopFlowDriver } from '../../lambdas/drivers/flows/noop.ts';
@@ -66,6 +67,7 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
     queue: new NoopQueueDriver(),
     flows: new NoopFlowDriver(),
     compute: new NoopComputeDriver(),
+    instances: new NoopInstanceDirectory(),
     network: new NoopNetworkDriver({ table, clock, newId }),
     authority: new LocalCertificateAuthority({ table, encryptionKey, clock }),
     certificates,

@@ -28,6 +28,8 @@ export interface FunctionSpec {
   machines?: 'builds' | 'ends';
   /** Knows the addresses of VIPs; or moves them with AWS as well. */
   vips?: 'knows' | 'moves';
+  /** Looks at machines of users. */
+  describesInstances?: true;
   /** Talks to amphorae. Of AWS it reaches the table and S3 only. */
   inVpc?: true;
 }
@@ -156,6 +158,15 @@ export const functions = {
     sends: ['operations'],
     publishes: true,
     machines: 'ends',
+  },
+  'scaling-event': {
+    entry: 'health-manager/lambda-scaling-event.ts',
+    ...small,
+    timeoutSeconds: 30,
+    table: 'write',
+    sends: toTheWorker,
+    publishes: true,
+    describesInstances: true,
   },
   housekeeping: {
     entry: 'housekeeping/lambda.ts',

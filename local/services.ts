@@ -9,6 +9,7 @@ import { LocalCertificateAuthority } from '../lambdas/drivers/certificates/local
 import { LocalCertificates } from '../lambdas/drivers/certificates/local-certificates.ts';
 import { NoopCertificates } from '../lambdas/drivers/certificates/noop-certificates.ts';
 import { aesSealer } from '../lambdas/drivers/certificates/sealer.ts';
+import { NoopInstanceDirectory } from '../lambdas/drivers/compute/instance-directory.ts';
 import { NoopComputeDriver } from '../lambdas/drivers/compute/noop.ts';
 import type { EventDriver } from '../lambdas/drivers/events/event-driver.ts';
 import type { Execution } from '../lambdas/drivers/flows/flow-driver.ts';
@@ -185,6 +186,7 @@ export async function localServices(
     queue: new SqsQueueDriver({ queueUrls: queueServer.queueUrls, client: queueServer.client }),
     flows,
     compute: processes ?? new NoopComputeDriver(),
+    instances: new NoopInstanceDirectory(),
     network,
     authority,
     certificates: new CertificateCopies({ table, sealer, source: certificateSource }),

@@ -21,8 +21,11 @@ export function addScheduleAndRules(
   lambdaOf: (name: FunctionName) => IFunction,
   undelivered: IQueue,
 ): void {
+  /** More than one rule may call a function. */
+  const telling = new Set<FunctionName>();
   const called = (name: FunctionName, retryAttempts: number) => {
-    tellFailures(lambdaOf(name), undelivered, Math.min(retryAttempts, 2));
+    if (!telling.has(name)) tellFailures(lambdaOf(name), undelivered, Math.min(retryAttempts, 2));
+    telling.add(name);
     return [new LambdaFunction(lambdaOf(name), { retryAttempts, deadLetterQueue: undelivered })];
   };
   const everyMinute = (name: FunctionName) =>
@@ -31,8 +34,8 @@ export function addScheduleAndRules(
       // The next one is due before a second attempt would help.
       targets: called(name, 0),
     });
-  const onEvent = (name: FunctionName, eventPattern: EventPattern) =>
-    new Rule(scope, `rule-${name}`, { eventPattern, targets: called(name, eventAttempts) });
+  const onEvent = (name: FunctionName, eventPattern: EventPattern, rule: string = name) =>
+    new Rule(scope, `rule-${rule}`, { eventPattern, targets: called(name, eventAttempts) });
 
   everyMinute('health-scan');
   everyMinute('housekeeping');
@@ -43,6 +46,25 @@ export function addScheduleAndRules(
       status: ['FAILED', 'TIMED_OUT', 'ABORTED'],
       stateMachineArn: [...flows.values()].map(({ stateMachine }) => stateMachine.stateMachineArn),
     },
+  });
+  const scheduled = {
+    source: ['aws.health'],
+    detailType: ['AWS Health Event'],
+    detail: { service: ['EC2'], eventTypeCategory: ['scheduledChange'], statusCode: ['upcoming', 'open'] },
+  };
+  onEvent('compute-event', scheduled, 'compute-scheduled-change');
+  const spot = {
+    source: ['aws.ec2'],
+    detailType: ['EC2 Spot Instance Interruption Warning', 'EC2 Instance Rebalance Recommendation'],
+  };
+  onEvent('compute-event', spot, 'compute-spot');
+  onEvent('scaling-event', {
+    source: ['aws.autoscaling'],
+    detailType: [
+      'EC2 Instance Launch Successful',
+      'EC2 Instance Terminate Successful',
+      'EC2 Instance-terminate Lifecycle Action',
+    ],
   });
   onEvent('compute-event', {
     source: ['aws.ec2'],

@@ -6,7 +6,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { SettingName } from '../../lambdas/runtime/config.ts';
-import { acknowledgeExecutions, acknowledgeUsersSecrets } from '../constructs/acknowledge.ts';
+import { acknowledgeAnyResource, acknowledgeExecutions, acknowledgeUsersSecrets } from '../constructs/acknowledge.ts';
 import { AmphoraMachines } from '../constructs/amphora-machines.ts';
 import { QueueWithDeadLetters } from '../constructs/dead-letter-queue.ts';
 import { addFirstCredentials } from '../constructs/first-credentials.ts';
@@ -120,6 +120,7 @@ export class ControlPlane extends Stack {
     for (const queue of spec.sends ?? []) this.queues[queue].queue.grantSendMessages(made.lambda);
     if (spec.publishes) this.#bus.grantPutEventsTo(made.lambda);
     if (spec.readsSecrets) this.#letReadUsersSecrets(made);
+    if (spec.describesInstances) this.#letDescribeInstances(made);
     for (const flow of spec.starts ?? []) {
       made.lambda.addToRolePolicy(this.#mayOnFlows('states:StartExecution', 'stateMachine', flow));
       this.#letDescribe(made, `${flow}:*`);
@@ -140,6 +141,11 @@ export class ControlPlane extends Stack {
       }),
     );
     acknowledgeUsersSecrets(lambda.role!);
+  }
+
+  #letDescribeInstances({ lambda }: OctaviaFunction): void {
+    lambda.addToRolePolicy(new iam.PolicyStatement({ actions: ['ec2:DescribeInstances'], resources: ['*'] }));
+    acknowledgeAnyResource(lambda.role!, 'EC2 describes machines of the whole account or none');
   }
 
   #letDescribe({ lambda }: OctaviaFunction, executions: string): void {

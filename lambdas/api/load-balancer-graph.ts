@@ -1,5 +1,6 @@
 // A load balancer created with everything below it in one call: the rows it is made of.
 
+import { newMember } from '../controller/members.ts';
 import type { DeploymentRules } from '../domain/deployment.ts';
 import { ApiError, conflict, invalid, notFound } from '../domain/errors.ts';
 import { type HealthMonitorRow, healthMonitor } from '../domain/health-monitor.ts';
@@ -24,7 +25,7 @@ import { checkedMonitor, newHealthMonitor } from './health-monitors.ts';
 import { newL7Policy, placed, refuseProtocol } from './l7-policies.ts';
 import { newL7Rule, tooManyRules } from './l7-rules.ts';
 import { checkCertificates, newListener, portTaken, refuseMismatch, samePort } from './listeners.ts';
-import { checkedMember, newMember, refuseSriov } from './members.ts';
+import { checkedMember, refuseSriov } from './members.ts';
 import { type Given, hoisted, nameOf } from './pool-references.ts';
 import { checkPoolCertificates, newPool } from './pools.ts';
 

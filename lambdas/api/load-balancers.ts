@@ -1,4 +1,6 @@
 // The load balancers resource.
+
+import { quotaDefaults } from '../controller/change-policy.ts';
 import { requestWhatIsPending } from '../controller/requests.ts';
 import { conflict, invalid, notFound } from '../domain/errors.ts';
 import { checkAllowedCidrs } from '../domain/listener-rules.ts';
@@ -20,7 +22,7 @@ import { readLoadBalancer, readTree } from '../repositories/trees.ts';
 import type { Config } from '../runtime/config.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { asBoolean, listed, withFields } from './http/lists.ts';
-import { quotaDefaults, submit } from './http/submit.ts';
+import { submit } from './http/submit.ts';
 import { type Chosen, chosen, refuseVipNetwork, refuseVipZone } from './load-balancer-choices.ts';
 import { graphExpanded } from './load-balancer-expanded.ts';
 import { checkAddresses, graphChildren, graphOf, graphQuota } from './load-balancer-graph.ts';

@@ -1,4 +1,5 @@
 // The members resource, singly and in batches.
+import { addressClaim, type MemberAttributes, newMember, type PoolRef, poolRef } from '../controller/members.ts';
 import type { DeploymentRules } from '../domain/deployment.ts';
 import { ApiError, invalid, notFound } from '../domain/errors.ts';
 import { vipAddresses } from '../domain/listener-rules.ts';
@@ -6,17 +7,15 @@ import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import {
   type MemberRow,
   member,
-  memberAddressTaken,
   memberResponse,
   refuseOtherFamily,
   refuseReservedAddress,
   sriovRefused,
 } from '../domain/member.ts';
-import { type Created, parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
-import { asWanted, newRow } from '../domain/row.ts';
+import { parseCreate, parseUpdate, rootOf } from '../domain/resource.ts';
+import { asWanted } from '../domain/row.ts';
 import type { Child, Skeleton } from '../domain/tree.ts';
-import type { Claim, TreeChange } from '../repositories/changes.ts';
-import { addressKey } from '../repositories/keys.ts';
+import type { TreeChange } from '../repositories/changes.ts';
 import { readMemberStatistics } from '../repositories/member-statistics.ts';
 import { readChild, readLoadBalancer, readMembers } from '../repositories/trees.ts';
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
@@ -24,30 +23,6 @@ import { asBoolean, listBody, withFields } from './http/lists.ts';
 import { scalarNames } from './http/names.ts';
 import { loadBalancerOf, refuseWhileDeleting, rowWritten, submit } from './http/submit.ts';
 import { poolIn, touchedListeners } from './pools.ts';
-
-export type MemberAttributes = Created<typeof member.attributes>;
-
-interface PoolRef {
-  id: string;
-  load_balancer_id: string;
-  project_id: string;
-  hasMonitor: boolean;
-}
-
-export function newMember(attributes: MemberAttributes, pool: PoolRef, id: string, now: number): MemberRow {
-  const { project_id: _project, ...own } = attributes;
-  return {
-    ...own,
-    ...newRow(id, pool.load_balancer_id, pool.project_id, now),
-    pool_id: pool.id,
-    operating_status: pool.hasMonitor ? 'OFFLINE' : 'NO_MONITOR',
-  };
-}
-
-export const addressClaim = (row: MemberRow): Claim => ({
-  key: addressKey(row.load_balancer_id, row.pool_id, row.address, row.protocol_port),
-  refusal: memberAddressTaken(row.address, row.protocol_port),
-});
 
 /** @throws ApiError 400 */
 export async function checkedMember(request: ApiRequest, given: unknown): Promise<MemberAttributes> {
@@ -79,13 +54,6 @@ function refuseUnfit(
 /** The pool in the path; an unknown one is refused before the members are looked at. */
 const pooled = (request: ApiRequest): Promise<string> =>
   loadBalancerOf(request, 'pool', 'Pool', param(request, 'pool_id'), 'http');
-
-const poolRef = ({ row }: Child<'pool'>): PoolRef => ({
-  id: row.id,
-  load_balancer_id: row.load_balancer_id,
-  project_id: row.project_id,
-  hasMonitor: row.healthmonitor_id !== null,
-});
 
 /** A pool that takes a change of its members, with what else the change touches. */
 function targetPool(

@@ -1,4 +1,6 @@
 // The quotas resource: what projects may have.
+
+import { quotaDefaults } from '../controller/change-policy.ts';
 import { notFound } from '../domain/errors.ts';
 import { limitsAskedFor, limitsOf, quota, quotaResponse } from '../domain/quota.ts';
 import { parseUpdate, rootOf } from '../domain/resource.ts';
@@ -6,7 +8,6 @@ import { readQuota, readQuotas, resetQuota, setQuota } from '../repositories/quo
 import { type ApiRequest, type ApiResponse, param, type Routes } from '../runtime/http/request.ts';
 import { listBody, withFields } from './http/lists.ts';
 import { listedProject } from './http/policy.ts';
-import { quotaDefaults } from './http/submit.ts';
 
 /** The project in the path, which the caller may ask about. @throws ApiError 403 */
 function projectOf(request: ApiRequest): string {

@@ -1,6 +1,7 @@
 // Tells the world what has changed.
 import type { OctaviaEvent } from '../drivers/events/event-driver.ts';
 import type { Services } from '../runtime/services.ts';
+import { stableId } from './status-news.ts';
 
 type Announcer = Pick<Services, 'events' | 'clock' | 'newId'>;
 
@@ -10,19 +11,24 @@ export interface About {
   name: string;
 }
 
-const event = (
+/** @param occasion which of all times this is, where it may be told twice: the id follows from it */
+export const eventOf = (
   services: Announcer,
   about: About,
   fields: Pick<OctaviaEvent, 'type' | 'resource' | 'resource_id' | 'detail'>,
-) => ({
-  id: services.newId(),
+  occasion: string | undefined,
+): OctaviaEvent => ({
+  id: occasion === undefined ? services.newId() : stableId(fields.type, fields.resource_id, occasion),
   time: new Date(services.clock.now()).toISOString(),
-  project_id: about.project_id,
-  load_balancer_id: about.id,
+  project_id: about.project_id || null,
+  load_balancer_id: about.id || null,
   ...fields,
 });
 
-/** Phases of a failover, sweeps and the like. */
+/**
+ * Rotations, sweeps and the like, which no row of a load balancer tells by itself.
+ * @param occasion see eventOf
+ */
 export async function announce(
   services: Announcer,
   about: About,
@@ -30,13 +36,10 @@ export async function announce(
   resource: string,
   resourceId: string,
   detail: Record<string, unknown> = {},
+  occasion?: string,
 ): Promise<void> {
+  const said = { load_balancer_name: about.name, ...detail };
   await services.events.publish([
-    event(services, about, {
-      type,
-      resource,
-      resource_id: resourceId,
-      detail: { load_balancer_name: about.name, ...detail },
-    }),
+    eventOf(services, about, { type, resource, resource_id: resourceId, detail: said }, occasion),
   ]);
 }

@@ -3,6 +3,7 @@ import type { AmphoraRow } from '../domain/amphora.ts';
 import type { LoadBalancerRow, PendingOperation } from '../domain/load-balancer.ts';
 import { readAmphora, readAmphorae, setAmphora } from '../repositories/amphorae.ts';
 import { changeLoadBalancer, operationOf } from '../repositories/load-balancers.ts';
+import { readPending } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { removeAmphora } from './removal.ts';
 import { requestOperation } from './requests.ts';
@@ -14,6 +15,12 @@ export function takesFailover(row: LoadBalancerRow, amphoraId: string, now: numb
   if (row.provisioning_status === 'PENDING_DELETE' || row.failed === 'delete') return false;
   if ((row.failover_pause?.until ?? 0) > now) return false;
   return row.operation === null || row.operation.kind === 'update';
+}
+
+/** How many more may begin beside those under way, whoever asked for them. */
+export async function failoversLeft({ table, config }: Pick<Services, 'table' | 'config'>): Promise<number> {
+  const pending = await readPending(table);
+  return config.concurrent_failovers - pending.filter(({ operation }) => operation?.kind === 'failover').length;
 }
 
 /** How long it took from when it was asked for. */

@@ -9,5 +9,6 @@ type RolloutEvent = Extract<OctaviaEvent['type'], `rollout_${string}`>;
 export async function announceRollout(services: Services, type: RolloutEvent, row: RolloutRow): Promise<void> {
   const { wave, load_balancers, reason } = rolloutResponse(row);
   const about = { id: '', project_id: '', name: '' };
-  await announce(services, about, type, 'rollout', row.id, { wave, load_balancers, ...(reason ? { reason } : {}) });
+  const detail = { wave, load_balancers, ...(reason ? { reason } : {}) };
+  await announce(services, about, type, 'rollout', row.id, detail, String(row.revision));
 }

@@ -26,7 +26,8 @@ const isPurged = ({ before, after }: TableChange) =>
   after === undefined && before?.['provisioning_status'] === 'DELETED';
 
 function provisioningNews({ before, after }: TableChange): News[] {
-  const from = before?.['provisioning_status'] ?? null;
+  // What goes with its parent was never marked itself.
+  const from = after === undefined ? 'PENDING_DELETE' : (before?.['provisioning_status'] ?? null);
   const to = after?.['provisioning_status'] ?? 'DELETED';
   if (from === to) return [];
   const reason = to === 'ERROR' ? after?.['reason'] : undefined;

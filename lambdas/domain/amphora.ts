@@ -50,6 +50,8 @@ export interface AmphoraRow {
   created_at: string;
   updated_at: string | null;
   /** Milliseconds since the epoch until which a flow works on it; a sweep leaves it alone before. */
+  /** Since when it is known that its machine will be taken away; milliseconds since the epoch. */
+  retiring_at?: number;
   busy_until: number;
 }
 

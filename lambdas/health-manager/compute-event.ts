@@ -5,18 +5,25 @@ import { readAmphora } from '../repositories/amphorae.ts';
 import { noteEnded } from '../repositories/health.ts';
 import { readHost } from '../repositories/hosts.ts';
 import type { Services } from '../runtime/services.ts';
+import { type MachineNotice, takeInNotice } from './machine-notice.ts';
 import { scanHealth } from './scan.ts';
 
 /** EventBridge's `EC2 Instance State-change Notification`, of which only this is read. */
-export interface ComputeEvent {
+export interface StateChange {
   /** A machine that amphorae share is told by the host's id. */
   detail: { 'instance-id': string; state: string; amphora_id?: string; host_id?: string };
 }
 
+/** Whatever EC2 and AWS Health tell of machines. */
+export type ComputeEvent = StateChange | MachineNotice;
+
+/** A notice has no state: the machine still runs. */
+const isNotice = (event: ComputeEvent): event is MachineNotice => !('state' in event.detail);
+
 const ended = new Set(['stopping', 'stopped', 'shutting-down', 'terminated']);
 
 /** All that the machine carried. */
-async function carriedBy(services: Services, detail: ComputeEvent['detail']): Promise<string[]> {
+async function carriedBy(services: Services, detail: StateChange['detail']): Promise<string[]> {
   if (detail.host_id === undefined) {
     const amphoraId = detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id;
     // Every machine of the account is told of, and most are no amphorae.
@@ -42,7 +49,9 @@ async function noteEndOf(services: Services, amphoraId: string): Promise<News> {
  */
 export const computeEventHandler =
   (services: Services) =>
-  async ({ detail }: ComputeEvent): Promise<{ failed_over: number }> => {
+  async (event: ComputeEvent): Promise<{ failed_over: number }> => {
+    if (isNotice(event)) return { failed_over: await takeInNotice(services, event) };
+    const { detail } = event;
     if (!ended.has(detail.state)) return { failed_over: 0 };
     const news: News[] = [];
     for (const id of await carriedBy(services, detail)) news.push(await noteEndOf(services, id));

@@ -46,5 +46,5 @@ export async function useNextKey(services: Services, amphora: AmphoraRow): Promi
   if (!(await promoteHeartbeatKey(services, amphora, amphora.next_heartbeat_key!))) return;
   const about = { id: amphora.load_balancer_id ?? '', project_id: '', name: '' };
   const version = (amphora.heartbeat_key_version ?? 0) + 1;
-  await announce(services, about, 'heartbeat_key_rotated', 'amphora', amphora.id, { version });
+  await announce(services, about, 'heartbeat_key_rotated', 'amphora', amphora.id, { version }, String(version));
 }

@@ -1,11 +1,10 @@
 // Health manager, scan: amphorae that have been silent for too long, or whose machine ended, are failed over, unless so many are that the
 // fault is elsewhere.
 import { eachInTurn } from '../controller/each-in-turn.ts';
-import { requestFailover } from '../controller/failover.ts';
+import { failoversLeft, requestFailover } from '../controller/failover.ts';
 import { limitsOf } from '../domain/suspicion.ts';
 import { readAmphorae } from '../repositories/amphorae.ts';
 import { type HealthRow, noteScan, readAllHealth } from '../repositories/health.ts';
-import { readPending } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
 import { judgeZones } from './storm-guard.ts';
 
@@ -20,12 +19,6 @@ export interface ScanResult {
 /** Time since an amphora was last heard, not counting while nobody listened. */
 const silence = (row: HealthRow, watchingSince: number, now: number): number =>
   now - Math.max(row.last_seen, watchingSince);
-
-/** How many more may begin beside those under way, whoever asked for them. */
-export async function failoversLeft({ table, config }: Services): Promise<number> {
-  const pending = await readPending(table);
-  return config.concurrent_failovers - pending.filter(({ operation }) => operation?.kind === 'failover').length;
-}
 
 /** Silent since they were given up, for as long as their machines cannot be ended: that tells nothing of those that serve. */
 async function leaving({ table }: Services, silent: HealthRow[]): Promise<Set<string>> {

@@ -18,7 +18,15 @@ async function announceSuspicion(services: Services, reporter: AmphoraRow, suspi
   const owner = await readLoadBalancer(services.table, reporter.load_balancer_id ?? '');
   if (!owner?.amphora_ids.includes(suspicion.amphora_id)) return;
   const detail = { reported_by: reporter.id, silent_since: suspicion.silent_since };
-  await announce(services, owner, 'peer_suspected', 'amphora', suspicion.amphora_id, detail);
+  await announce(
+    services,
+    owner,
+    'peer_suspected',
+    'amphora',
+    suspicion.amphora_id,
+    detail,
+    `${reporter.id} ${suspicion.silent_since}`,
+  );
 }
 
 /** @param before what was known of the amphora that reports */

@@ -1,4 +1,5 @@
 // Octavia's housekeeping manager: a scheduled look at what nobody else looks after.
+import { replaceRetiring } from '../controller/retirement.ts';
 import type { Services } from '../runtime/services.ts';
 import { lookAfterCertificates } from './certificate-references.ts';
 import { replaceExpiring } from './certificates.ts';
@@ -9,12 +10,14 @@ import { rollOut } from './rollout.ts';
 import { rotateAuthority, rotateCertificates } from './rotation.ts';
 import { keepSpares } from './spares.ts';
 import { sweepOrphans } from './sweep.ts';
+import { tellUsage } from './usage.ts';
 
 const parts = {
   reconciled: reconcile,
   spares_started: keepSpares,
   authority: rotateAuthority,
   rotated: rotateCertificates,
+  retired: replaceRetiring,
   rolling_out: rollOut,
   certificates: replaceExpiring,
   user_certificates: lookAfterCertificates,
@@ -22,6 +25,7 @@ const parts = {
   hosts_ended: endEmptyHosts,
   purged: purgeDeleted,
   forgotten: purgeEnded,
+  usage_told: tellUsage,
 };
 
 /** One part that fails keeps no other from its work. */

@@ -47,7 +47,7 @@ export async function reconcileLoadBalancer(services: Services, row: LoadBalance
     await markLost(services, row);
     const transitions = await commitFailed(services, row.id, reason, { operation_id, attempts, execution });
     if (transitions.length === 0) return;
-    await announce(services, row, 'operation_expired', 'loadbalancer', row.id, { reason });
+    await announce(services, row, 'operation_expired', 'loadbalancer', row.id, { reason }, operation_id);
     return;
   }
   const after = await again(services, row);

@@ -16,7 +16,7 @@ export async function rotateAuthority(services: Services): Promise<string | null
   const phase = await services.authority.advance(services.clock.now(), isUnused);
   if (phase === undefined) return null;
   const { signer, version } = await services.authority.trust();
-  await announce(services, nobody, `authority_${phase}`, 'authority', signer, { version });
+  await announce(services, nobody, `authority_${phase}`, 'authority', signer, { version }, `${phase} ${version}`);
   return phase;
 }
 

@@ -62,7 +62,7 @@ async function sweepAmphorae(services: Services, { amphorae, owned }: Sight, fai
     const isBeingBuilt = row.status === 'BOOTING' && row.busy_until > now;
     if (isBeingBuilt || owned.has(row.id) || (await isOwned(services, row))) return false;
     if (!(await removeAmphora(services, row))) return false;
-    await announce(services, nobody, 'orphan_swept', 'amphora', row.id, { status: row.status });
+    await announce(services, nobody, 'orphan_swept', 'amphora', row.id, { status: row.status }, 'swept');
     return true;
   });
 }
@@ -74,7 +74,7 @@ async function sweepMachines(services: Services, { amphorae }: Sight, failures: 
     const { compute_id, amphora_id } = machine;
     if (known.has(amphora_id) || (await readAmphora(services.table, amphora_id))) return false;
     await endStray(services, machine);
-    await announce(services, nobody, 'orphan_swept', 'compute', compute_id, { amphora_id });
+    await announce(services, nobody, 'orphan_swept', 'compute', compute_id, { amphora_id }, 'swept');
     return true;
   });
 }
@@ -86,7 +86,7 @@ async function sweepVips(services: Services, { owners }: Sight, failures: unknow
     if (allocated_at > before || owners.has(load_balancer_id)) return false;
     if (await readLoadBalancer(services.table, load_balancer_id)) return false;
     await services.network.releaseVip(load_balancer_id, vip);
-    await announce(services, nobody, 'orphan_swept', 'vip', vip.vip_port_id, { vip_address: vip.vip_address });
+    await announce(services, nobody, 'orphan_swept', 'vip', vip.vip_port_id, { vip_address: vip.vip_address }, 'swept');
     return true;
   });
 }

@@ -6,6 +6,7 @@ import type { CertificateAuthority } from '../drivers/certificates/certificate-a
 import type { CertificateManager } from '../drivers/certificates/certificate-manager.ts';
 import { aesSealer } from '../drivers/certificates/sealer.ts';
 import type { ComputeDriver } from '../drivers/compute/compute-driver.ts';
+import type { InstanceDirectory } from '../drivers/compute/instance-directory.ts';
 import type { EventDriver } from '../drivers/events/event-driver.ts';
 import { type FlowDriver, type FlowName, flowNames } from '../drivers/flows/flow-driver.ts';
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
@@ -102,6 +103,11 @@ const computeDrivers: Record<Config['compute_driver'], (parts: Parts) => Promise
   ec2: async (parts) => (await import('./ec2-compute.ts')).ec2Compute(parts, roleCredentials(parts)),
 };
 
+async function instanceDirectory({ config: { region } }: Parts): Promise<InstanceDirectory> {
+  const { Ec2InstanceDirectory, EC2Client } = await import('../drivers/compute/ec2-instances.ts');
+  return new Ec2InstanceDirectory({ client: () => new EC2Client({ region }) });
+}
+
 const networkDrivers: Record<Config['network_driver'], (parts: Parts) => Promise<NetworkDriver>> = {
   noop: async (parts) => new (await import('../drivers/network/noop.ts')).NoopNetworkDriver(parts),
   vpc: async (parts) => (await import('./vpc-network.ts')).vpcNetwork(parts),
@@ -143,6 +149,7 @@ export function awsServices(serviceName: string, config: Config = configFromEnvi
     events: lazily(() => eventDriver(parts)),
     objects: lazily(() => objectStores[config.objects_driver](parts)),
     compute: lazily(() => computeDrivers[config.compute_driver](parts)),
+    instances: lazily(() => instanceDirectory(parts)),
     network: lazily(() => networkDrivers[config.network_driver](parts)),
     amphora: lazily(() => amphoraDrivers[config.amphora_driver]({ ...parts, authority })),
     sealer: {

@@ -101,6 +101,7 @@ export const settings = {
   user_log_format: word('', "format of a line of the traffic log, in HAProxy's words; empty: Octavia's"),
   log_chunk_bytes: number(16_777_216, 'an amphora closes a log and ships it when it is larger'),
   log_chunk_age_ms: number(300_000, 'an amphora closes a log and ships it when it is older'),
+  usage_interval_ms: number(3_600_000, 'what load balancers carried is told once in so long; 0: never'),
   log_right_ms: number(300_000, 'the right of an amphora to put one archive of logs is valid for so long'),
   objects_driver: choice(
     'noop',

@@ -3,6 +3,7 @@ import type { AmphoraDriver } from '../drivers/amphora/amphora-driver.ts';
 import type { CertificateAuthority } from '../drivers/certificates/certificate-authority.ts';
 import type { CertificateManager } from '../drivers/certificates/certificate-manager.ts';
 import type { ComputeDriver } from '../drivers/compute/compute-driver.ts';
+import type { InstanceDirectory } from '../drivers/compute/instance-directory.ts';
 import type { EventDriver } from '../drivers/events/event-driver.ts';
 import type { FlowDriver } from '../drivers/flows/flow-driver.ts';
 import type { NetworkDriver } from '../drivers/network/network-driver.ts';
@@ -25,6 +26,8 @@ export interface Services {
   queue: QueueDriver;
   flows: FlowDriver;
   compute: ComputeDriver;
+  /** Machines of users. */
+  instances: InstanceDirectory;
   network: NetworkDriver;
   authority: CertificateAuthority;
   /** Certificates of users by reference, as they are served: copies, where there are some. */

@@ -27,9 +27,8 @@ const SwapRoles: Task<Promotion & { amphora_id: string }> = async (services, inp
   const row = await owned(services, input);
   await swapRoles(services, input.amphora_id, input.old_amphora_id);
   await noteRollUp(services, input.amphora_id, '');
-  await announce(services, row, 'standby_promoted', 'amphora', input.amphora_id, {
-    old_amphora_id: input.old_amphora_id,
-  });
+  const { amphora_id, old_amphora_id } = input;
+  await announce(services, row, 'standby_promoted', 'amphora', amphora_id, { old_amphora_id }, input.operation_id);
   return 'BACKUP' satisfies AmphoraRole;
 };
 

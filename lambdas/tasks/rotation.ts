@@ -77,10 +77,11 @@ async function tell(
   row: AmphoraRow,
   type: 'certificate_rotated' | 'certificate_rotation_failed',
   detail: Record<string, unknown>,
+  execution: string,
 ): Promise<void> {
   const owner =
     row.load_balancer_id === null ? undefined : await readLoadBalancer(services.table, row.load_balancer_id);
-  await announce(services, owner ?? { id: '', project_id: '', name: '' }, type, 'amphora', row.id, detail);
+  await announce(services, owner ?? { id: '', project_id: '', name: '' }, type, 'amphora', row.id, detail, execution);
 }
 
 interface Renewed {
@@ -99,7 +100,7 @@ const EndRotation: Task<OfRotation & { authorities: Renewed; certificate: Renewe
     has_new_certificate: certificate.is_renewed,
     has_new_heartbeat_key: heartbeat_key.is_renewed,
   };
-  await tell(services, row, 'certificate_rotated', detail);
+  await tell(services, row, 'certificate_rotated', detail, execution);
 };
 
 /** The amphora serves on with what it has; housekeeping tries again after a pause, and replaces it when the end is near. */
@@ -109,7 +110,8 @@ const FailRotation: Task<OfRotation & { error: { Error?: string; Cause?: string 
 ) => {
   const row = await readAmphora(services.table, amphora_id);
   if (row === undefined || !(await failRotation(services, row, execution))) return;
-  await tell(services, row, 'certificate_rotation_failed', { reason: `${error.Error}: ${error.Cause ?? ''}` });
+  const reason = `${error.Error}: ${error.Cause ?? ''}`;
+  await tell(services, row, 'certificate_rotation_failed', { reason }, execution);
 };
 
 /** They talk to the amphora. */

@@ -156,13 +156,29 @@ describe('queues', () => {
 describe('schedules and rules', () => {
   it('each has a target that may be invoked by it', () => {
     const rules = Object.entries(resourcesOf(stacks.controlPlane, 'AWS::Events::Rule'));
-    expect(rules).toHaveLength(4);
+    expect(rules).toHaveLength(7);
     const permissions = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::Permission'));
     for (const [id, { Properties }] of rules) {
       expect(Properties['Targets']).toHaveLength(1);
       const target = targetOf(Properties['Targets'][0].Arn);
       const allowed = permissions.filter(({ Properties: { SourceArn } }) => SourceArn && targetOf(SourceArn) === id);
       expect(allowed.map(({ Properties: { FunctionName } }) => targetOf(FunctionName))).toEqual([target]);
+    }
+  });
+
+  it('hears of machines that EC2 and AWS Health will take away, and of those Auto Scaling launches and ends', () => {
+    const heard = ['health-event', 'spot-interruption', 'lifecycle-terminate'].map(
+      (name) => `events/heard/${name}.json`,
+    );
+    const rules = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Events::Rule'));
+    for (const file of [...heard, 'events/scaling-event.json', 'events/compute-event.json']) {
+      const event = JSON.parse(readFileSync(file, 'utf8'));
+      const hearing = rules.filter(({ Properties }) => {
+        const { source, 'detail-type': types, detail = {} } = Properties['EventPattern'] ?? {};
+        if (!source?.includes(event.source) || !types.includes(event['detail-type'])) return false;
+        return Object.entries(detail).every(([name, values]) => (values as unknown[]).includes(event.detail[name]));
+      });
+      expect(hearing, file).toHaveLength(1);
     }
   });
 

@@ -13,7 +13,8 @@ import type { Known } from './history-model.ts';
 const allowed: Record<string, string[]> = {
   null: ['PENDING_CREATE'],
   PENDING_CREATE: ['ACTIVE', 'ERROR', 'PENDING_DELETE', 'PENDING_UPDATE', 'DELETED'],
-  ACTIVE: ['PENDING_UPDATE', 'PENDING_DELETE', 'ERROR'],
+  // PENDING_CREATE: touched by a write that read it before it was committed. These are the writes themselves, not what their writers meant.
+  ACTIVE: ['PENDING_UPDATE', 'PENDING_DELETE', 'ERROR', 'PENDING_CREATE'],
   PENDING_UPDATE: ['ACTIVE', 'ERROR', 'PENDING_DELETE', 'DELETED'],
   PENDING_DELETE: ['DELETED', 'ERROR'],
   ERROR: ['PENDING_CREATE', 'PENDING_UPDATE', 'PENDING_DELETE', 'ACTIVE', 'DELETED'],

@@ -3,8 +3,9 @@ import { NoopAmphoraDriver } from '../../lambdas/drivers/amphora/noop.ts';
 import { LocalCertificateAuthority } from '../../lambdas/drivers/certificates/local-authority.ts';
 import { LocalCertificates } from '../../lambdas/drivers/certificates/local-certificates.ts';
 import { aesSealer } from '../../lambdas/drivers/certificates/sealer.ts';
+import { NoopInstanceDirectory } from '../../lambdas/drivers/compute/instance-directory.ts';
 import { NoopComputeDriver } from '../../lambdas/drivers/compute/noop.ts';
-import { NoopEventDriver } from '../../lambdas/drivers/events/event-driver.ts';
+import type { NoopEventDriver } from '../../lambdas/drivers/events/event-driver.ts';
 import { NoopFlowDriver } from '../../lambdas/drivers/flows/noop.ts';
 import { NoopNetworkDriver } from '../../lambdas/drivers/network/noop.ts';
 import { NoopObjectStore } from '../../lambdas/drivers/objects/object-store.ts';
@@ -16,6 +17,7 @@ import { newId } from '../../lambdas/runtime/ids.ts';
 import { silentLogger } from '../../lambdas/runtime/logger.ts';
 import { silentMetrics } from '../../lambdas/runtime/metrics.ts';
 import type { Services } from '../../lambdas/runtime/services.ts';
+import { CheckedEvents } from './checked-events.ts';
 import { streamed } from './streamed-table.ts';
 
 /** Stands still until it is turned; who sleeps turns it. */
@@ -48,7 +50,7 @@ const encryptionKey = Buffer.alloc(32, 7);
 
 export function testServices(overrides: Partial<TestServices> = {}): TestServices {
   const clock = overrides.clock ?? new TurnableClock();
-  const events = overrides.events ?? new NoopEventDriver();
+  const events = overrides.events ?? new CheckedEvents();
   const table = streamed(overrides.table ?? new SqliteTable({ path: ':memory:' }), {
     events,
     clock,
@@ -65,6 +67,7 @@ export function testServices(overrides: Partial<TestServices> = {}): TestService
     queue: new NoopQueueDriver(),
     flows: new NoopFlowDriver(),
     compute: new NoopComputeDriver(),
+    instances: new NoopInstanceDirectory(),
     network: new NoopNetworkDriver({ table, clock, newId }),
     authority: new LocalCertificateAuthority({ table, encryptionKey, clock }),
     certificates,

@@ -5,8 +5,10 @@ import { apiHandler } from '../../lambdas/api/handler.ts';
 import { authorizerHandler } from '../../lambdas/authorizer/handler.ts';
 import type { AmphoraRow } from '../../lambdas/domain/amphora.ts';
 import { heartbeatPurpose } from '../../lambdas/domain/heartbeat.ts';
+import type { NoopInstanceDirectory } from '../../lambdas/drivers/compute/instance-directory.ts';
 import { computeEventHandler } from '../../lambdas/health-manager/compute-event.ts';
 import { heartbeatsHandler } from '../../lambdas/health-manager/heartbeats.ts';
+import { scalingEventHandler } from '../../lambdas/health-manager/scaling-event.ts';
 import { scanChainHandler } from '../../lambdas/health-manager/scan-chain.ts';
 import { housekeepingHandler } from '../../lambdas/housekeeping/handler.ts';
 import { flowEndedHandler } from '../../lambdas/housekeeping/reconcile.ts';
@@ -57,6 +59,7 @@ const handlers: Record<string, AnyHandler> = {
   heartbeats: heartbeatsHandler,
   'health-scan': scanChainHandler,
   'compute-event': computeEventHandler,
+  'scaling-event': scalingEventHandler,
   housekeeping: housekeepingHandler,
   'flow-ended': flowEndedHandler,
 };
@@ -205,6 +208,17 @@ describe('sample events', () => {
 
   it('compute-event leaves alone a machine that is no amphora', async () => {
     expect(await run('compute-event')).toEqual({ failed_over: 0 });
+  });
+
+  it('scaling-event asks for a machine that EC2 does not show yet to be told of again', async () => {
+    await expect(run('scaling-event')).rejects.toThrow('EC2 does not show machine i-0abcd2222abcd2222');
+  });
+
+  it('scaling-event leaves alone a machine whose tags name no pool', async () => {
+    const instance_id = 'i-0abcd2222abcd2222';
+    const directory = services.instances as NoopInstanceDirectory;
+    directory.instances.set(instance_id, { instance_id, state: 'RUNNING', address: '10.1.0.1', tags: {} });
+    expect(await run('scaling-event')).toEqual({ changed: 0 });
   });
 
   it('housekeeping looks at everything', async () => {

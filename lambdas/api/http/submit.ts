@@ -1,28 +1,11 @@
 // What every write does once it is judged: accept it in one transaction, set the work going.
+import { policyOf } from '../../controller/change-policy.ts';
 import { requestWhatIsPending } from '../../controller/requests.ts';
 import { ApiError, notFound } from '../../domain/errors.ts';
-import type { QuotaLimits } from '../../domain/quota.ts';
 import type { ChildKind, ChildRows, Skeleton } from '../../domain/tree.ts';
-import { type AcceptedChange, type ChangePolicy, changeTree, type TreeChange } from '../../repositories/changes.ts';
+import { type AcceptedChange, changeTree, type TreeChange } from '../../repositories/changes.ts';
 import { readPointer } from '../../repositories/trees.ts';
-import type { Config } from '../../runtime/config.ts';
 import type { ApiRequest } from '../../runtime/http/request.ts';
-
-export const quotaDefaults = (config: Config): QuotaLimits => ({
-  loadbalancer: config.quota_load_balancer,
-  listener: config.quota_listener,
-  member: config.quota_member,
-  pool: config.quota_pool,
-  healthmonitor: config.quota_health_monitor,
-  l7policy: config.quota_l7policy,
-  l7rule: config.quota_l7rule,
-});
-
-export const policyOf = (config: Config): ChangePolicy => ({
-  conflict_policy: config.conflict_policy,
-  operation_timeout_ms: config.operation_timeout_ms,
-  quotas: quotaDefaults(config),
-});
 
 /** @param decide may throw; the caller is authorized for the load balancer's project before it is asked */
 export async function submit(

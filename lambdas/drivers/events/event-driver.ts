@@ -1,43 +1,15 @@
 // What happened, told to whoever listens: Octavia's notifications. On AWS an EventBridge bus, on one machine the log of events.
 
+import type { EventType } from '../../domain/published-events.ts';
+
 export interface OctaviaEvent {
   /** Stable: the same happening told twice has the same id. */
   id: string;
-  type:
-    | 'provisioning_status_changed'
-    | 'operating_status_changed'
-    | 'failover_started'
-    | 'failover_completed'
-    | 'failover_failed'
-    | 'standby_promoted'
-    | 'peer_suspected'
-    | 'storm_guard_engaged'
-    | 'storm_guard_released'
-    | 'orphan_swept'
-    | 'operation_expired'
-    | 'certificate_unreadable'
-    | 'certificate_readable'
-    | 'certificate_expired'
-    | 'authority_introduced'
-    | 'authority_signing'
-    | 'authority_retired'
-    | 'certificate_rotated'
-    | 'certificate_rotation_failed'
-    | 'heartbeat_key_rotated'
-    | 'spare_build_failed'
-    | 'rollout_started'
-    | 'rollout_wave_started'
-    | 'rollout_wave_completed'
-    | 'rollout_paused'
-    | 'rollout_resumed'
-    | 'rollout_halted'
-    | 'rollout_cancelled'
-    | 'rollout_completed';
+  type: EventType;
   /** ISO 8601. */
   time: string;
   project_id: string | null;
   load_balancer_id: string | null;
-  /** Which resource: `loadbalancer`, `listener`, `pool`, `member`, `healthmonitor`, `amphora`, `spare_pool`, `rollout`. */
   resource: string;
   resource_id: string;
   detail: Record<string, unknown>;

@@ -165,6 +165,19 @@ describe('Elastic IPs', () => {
     expect(associated()).toEqual([]);
   });
 
+  it('are released from wherever somebody put them', async () => {
+    const balancer = await world.balancer(publicWish);
+    await balancer.plug('a');
+    await balancer.take('a', 1);
+    const [elsewhere] = world.interfacesOf('b');
+    for (const elastic of world.account.elasticIps.values())
+      elastic.association = { id: 'eipassoc-by-hand', interface: elsewhere!.id, address: elsewhere!.addresses[0]! };
+    world.ec2.on('DisassociateAddress', 'after');
+    expect((await failure(balancer.release())).isTransient).toBe(true);
+    await balancer.release();
+    expect(world.footprint()).toEqual(before);
+  });
+
   it('say so when the account has no more', async () => {
     world.account.elasticIpLimit = 0;
     const balancer = await world.balancer(publicWish);

@@ -205,7 +205,7 @@ export class VpcNetworkDriver implements NetworkDriver {
   }
 
   async #takeAway(loadBalancerId: string, vip: Vip, amphoraId: string, computeId: string): Promise<void> {
-    await this.#side.unplug(loadBalancerId, computeId, this.#placed(vip));
+    await this.#side.unplug(loadBalancerId, { id: amphoraId, compute_id: computeId }, this.#placed(vip));
     await this.#table.transact([{ kind: 'delete', key: interfaceKey(loadBalancerId, amphoraId) }]);
   }
 }

@@ -44,6 +44,8 @@ interface Hold {
 export class FakeEc2 implements AsyncDisposable {
   readonly account: FakeAccount;
   readonly faults: FakeFault[] = [];
+  /** Faults that came true. */
+  struck = 0;
   /** Actions in the order they were asked for. */
   readonly asked: string[] = [];
   readonly #parameters = new Map<string, Parameters>();
@@ -132,6 +134,7 @@ export class FakeEc2 implements AsyncDisposable {
     const fault = this.faults.find((one) => one.action === action && one.moment === moment && one.times > 0);
     if (fault === undefined) return false;
     fault.times -= 1;
+    this.struck += 1;
     if (fault.code !== undefined) throw new Ec2Fault(fault.code, 'as tested', fault.status);
     response.destroy();
     return true;

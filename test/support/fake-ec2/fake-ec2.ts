@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { FakeAccount, type FakeSubnet } from './account.ts';
 import { addressActions } from './addresses.ts';
@@ -49,6 +50,8 @@ export class FakeEc2 implements AsyncDisposable {
   /** Actions in the order they were asked for. */
   readonly asked: string[] = [];
   readonly #parameters = new Map<string, Parameters>();
+  /** How long a request is on its way, in ms. */
+  onTheWayMs: () => number = () => 0;
   readonly #holds: Hold[] = [];
   /** Called when an action was carried out, before it is answered. */
   onDone: (action: string) => void = () => {};
@@ -93,6 +96,8 @@ export class FakeEc2 implements AsyncDisposable {
     const [hold] = at < 0 ? [] : this.#holds.splice(at, 1);
     hold?.arrived();
     await hold?.released;
+    const ms = this.onTheWayMs();
+    if (ms > 0) await sleep(ms);
   }
 
   count = (action: string): number => this.asked.filter((one) => one === action).length;

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Superseded } from '../../lambdas/domain/errors.ts';
+import { DriverError, Superseded } from '../../lambdas/domain/errors.ts';
+import { seeded } from '../support/random.ts';
 import { type Balancer, failure, subnetId, VpcWorld } from '../support/vpc-world.ts';
 
 let world: VpcWorld;
@@ -135,3 +136,33 @@ describe('a public VIP', () => {
     expect(world.footprint()).toEqual(before);
   });
 });
+
+describe.each(families)('calls for an %s VIP, in whatever order they reach AWS', (_family, subnet) => {
+  it.each(Array.from({ length: 12 }, (_, seed) => seed))('end with one owner, who has it (%i)', async (seed) => {
+    const random = seeded(seed);
+    const { balancer, holder } = await plugged(subnet);
+    world.ec2.onTheWayMs = () => Math.floor(random() * 6);
+    const calls = Array.from({ length: 7 }, (_, epoch) => ['a', 'b', 'c'][Math.floor(random() * 3)]! + (epoch + 1));
+    const actions = ['AssignPrivateIpAddresses', 'AssignIpv6Addresses', 'UnassignIpv6Addresses'];
+    for (const action of actions) world.ec2.on(action, random() < 0.5 ? 'before' : 'after', { times: 2 });
+    const outcomes = await Promise.all(
+      calls.toSorted(() => random() - 0.5).map((call) => settled(() => balancer.take(call[0]!, Number(call[1])))),
+    );
+    expect(outcomes).not.toContain('given up');
+    expect([holder(), await balancer.owner()]).toEqual([calls.at(-1)![0], calls.at(-1)![0]]);
+  });
+});
+
+/** As a flow does: tried again until it is done, or there is nothing to do any more. */
+async function settled(take: () => Promise<void>): Promise<'done' | 'superseded' | 'given up'> {
+  for (let attempt = 0; attempt < 30; attempt++) {
+    const error = await take().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    if (error === undefined) return 'done';
+    if (error instanceof Superseded) return 'superseded';
+    if (!(error instanceof DriverError && error.isTransient)) throw error;
+  }
+  return 'given up';
+}

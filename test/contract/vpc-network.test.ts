@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { VipRule } from '../../lambdas/drivers/network/network-driver.ts';
-import { parseSubnets, type VpcSubnet } from '../../lambdas/drivers/network/vpc-subnets.ts';
 import { vpcSubnets } from '../support/ec2-world.ts';
 import { Balancer, failure, groupId, machine, subnetId, VpcWorld } from '../support/vpc-world.ts';
 
@@ -38,18 +37,6 @@ describe('a VIP in a VPC', () => {
     const [subnet] = await world.network().listSubnets();
     expect(subnet).toMatchObject({ id: subnetId('subnet-a'), availability_zone: 'az1' });
     await world.network().checkSecurityGroup(groupId('sg-mine'));
-  });
-
-  it('is for amphorae of the zone of its subnet', async () => {
-    expect((await world.balancer({ subnet_id: subnetId('subnet-b') })).vip.vip_zone).toBe('az2');
-  });
-
-  it('is not where the setting leaves AWS no room, nor outside of its subnet', () => {
-    const parse = (more: Partial<VpcSubnet>) => () => parseSubnets(JSON.stringify([{ ...vpcSubnets[1], ...more }]));
-    expect(parse({})()).toEqual([vpcSubnets[1]]);
-    for (const vips of ['10.0.2.0/28', '10.0.2.240/28', '10.0.3.16/28', '10.0.0.0/16', 'all'])
-      expect(parse({ vips })).toThrow(/setting subnets: subnet-b: vips/);
-    expect(parse({ vips_v6: '2001:db8::100/120' })).toThrow(/setting subnets: subnet-b: vips_v6/);
   });
 
   it('of another subnet gets an interface more, which ends with the machine', async () => {
@@ -163,6 +150,19 @@ describe('Elastic IPs', () => {
     expect(associated()).toEqual(first);
     await balancer.release();
     expect(associated()).toEqual([]);
+  });
+
+  it('are released from wherever somebody put them', async () => {
+    const balancer = await world.balancer(publicWish);
+    await balancer.plug('a');
+    await balancer.take('a', 1);
+    const [elsewhere] = world.interfacesOf('b');
+    for (const elastic of world.account.elasticIps.values())
+      elastic.association = { id: 'eipassoc-by-hand', interface: elsewhere!.id, address: elsewhere!.addresses[0]! };
+    world.ec2.on('DisassociateAddress', 'after');
+    expect((await failure(balancer.release())).isTransient).toBe(true);
+    await balancer.release();
+    expect(world.footprint()).toEqual(before);
   });
 
   it('say so when the account has no more', async () => {

@@ -1,7 +1,7 @@
 // Load balancers in a VPC: their VIPs, the machines that may have them, and what of them is in the account.
 import { randomUUID } from 'node:crypto';
 import { DriverError } from '../../lambdas/domain/errors.ts';
-import type { FilteredVip, VipRequest, VipRule } from '../../lambdas/drivers/network/network-driver.ts';
+import type { FilteredVip, NetworkDriver, VipRequest, VipRule } from '../../lambdas/drivers/network/network-driver.ts';
 import { stableId } from '../../lambdas/drivers/network/subnets.ts';
 import type { VpcNetworkDriver } from '../../lambdas/drivers/network/vpc.ts';
 import type { VpcSubnet } from '../../lambdas/drivers/network/vpc-subnets.ts';
@@ -22,9 +22,9 @@ export const machine = (id: string) => ({
 export class Balancer {
   readonly id: string;
   readonly vip: FilteredVip;
-  readonly #network: VpcNetworkDriver;
+  readonly #network: NetworkDriver;
 
-  constructor(network: VpcNetworkDriver, id: string, vip: FilteredVip) {
+  constructor(network: NetworkDriver, id: string, vip: FilteredVip) {
     this.#network = network;
     this.id = id;
     this.vip = vip;

@@ -60,8 +60,10 @@ export class VpcAddresses {
         return;
       } catch (error) {
         // Somebody has it: this one by now, or one that was not seen.
-        if (!(isInvalid((error as Error).cause) || isAlreadyThere((error as Error).cause)) || attempt === 2)
-          throw error;
+        const { message, cause } = error as Error;
+        if (!isInvalid(cause) && !isAlreadyThere(cause)) throw error;
+        // Several who move it at once take it from each other, until the last one is by itself.
+        if (attempt === 2) throw new DriverError(message, { cause, isTransient: true });
       }
     }
   }

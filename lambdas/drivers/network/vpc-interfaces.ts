@@ -6,6 +6,7 @@ import {
   DeleteNetworkInterfaceCommand,
   DetachNetworkInterfaceCommand,
   type EC2Client,
+  type Filter,
   type GroupIdentifier,
   ModifyNetworkInterfaceAttributeCommand,
   type NetworkInterface,
@@ -78,22 +79,20 @@ export class VpcInterfaces {
     await asking(`security groups of ${NetworkInterfaceId}`, () => this.#client().send(change));
   }
 
-  async unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[], isGone: IsGone) {
-    for (const each of await this.#attachedTo(computeId)) {
-      if (isFor(loadBalancerId, each.TagSet)) await this.#detach(each);
-      else await this.#clear(each, addresses, isGone);
-    }
+  /** Takes away what is the load balancer's from the interfaces that the machine keeps. */
+  async clear(computeId: string, addresses: PlacedAddress[], isGone: IsGone): Promise<void> {
+    for (const each of await this.#attachedTo(computeId)) await this.#clear(each, addresses, isGone);
   }
 
-  /** Interfaces of the load balancer that no machine has: one that was never attached, or is free again. */
-  async removeLeft(loadBalancerId: string): Promise<void> {
-    for (const each of await findInterfaces(this.#client(), madeFor(this.#deployment, loadBalancerId))) {
+  /** Interfaces that are the load balancer's alone: attached, detached by a try before, or never attached. */
+  async remove(loadBalancerId: string, ...more: Filter[]): Promise<void> {
+    const Filters = [...madeFor(this.#deployment, loadBalancerId), ...more];
+    for (const each of await findInterfaces(this.#client(), Filters)) {
       if (each.Attachment?.InstanceId) await this.#detach(each);
       else await this.#delete(each.NetworkInterfaceId!);
     }
   }
 
-  /** The machine keeps its own interface, without what was the load balancer's. */
   async #clear(its: NetworkInterface, addresses: PlacedAddress[], isGone: IsGone): Promise<void> {
     const has = new Set([
       ...(its.PrivateIpAddresses ?? []).map((one) => one.PrivateIpAddress),

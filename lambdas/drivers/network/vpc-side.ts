@@ -8,6 +8,7 @@ import { VpcElasticIps } from './vpc-elastic-ips.ts';
 import { VpcInterfaces } from './vpc-interfaces.ts';
 import { VpcSecurityGroups } from './vpc-security-groups.ts';
 import type { VpcSubnet } from './vpc-subnets.ts';
+import { forAmphora } from './vpc-tags.ts';
 
 export { EC2Client };
 
@@ -24,13 +25,16 @@ export interface VpcPlug {
   groups: string[];
 }
 
+export interface PluggedAmphora {
+  id: string;
+  compute_id: string;
+}
+
 export interface VpcSide {
   /** @param plug its token is the same for what is the same plugging tried again */
-  plug(
-    plug: VpcPlug & { amphora: { id: string; compute_id: string }; token: string },
-  ): Promise<{ interfaceId: string; address: string }>;
+  plug(plug: VpcPlug & { amphora: PluggedAmphora; token: string }): Promise<{ interfaceId: string; address: string }>;
   /** No error when the machine is gone. */
-  unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void>;
+  unplug(loadBalancerId: string, amphora: PluggedAmphora, addresses: PlacedAddress[]): Promise<void>;
   /** To this machine, away from whichever has them; again: they stay. */
   move(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void>;
   allow(wanted: VpcPlug & { rules: VipRule[] }, computeIds: string[]): Promise<void>;
@@ -81,9 +85,11 @@ export class Ec2Side implements VpcSide {
     return first!;
   }
 
-  unplug(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void> {
-    const gone = this.#isFor(loadBalancerId);
-    return eventually(() => this.#interfaces.unplug(loadBalancerId, computeId, addresses, gone));
+  unplug(loadBalancerId: string, { id, compute_id }: PluggedAmphora, addresses: PlacedAddress[]): Promise<void> {
+    return eventually(async () => {
+      await this.#interfaces.remove(loadBalancerId, forAmphora(id));
+      await this.#interfaces.clear(compute_id, addresses, this.#isFor(loadBalancerId));
+    });
   }
 
   move(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void> {
@@ -111,7 +117,7 @@ export class Ec2Side implements VpcSide {
   release(loadBalancerId: string): Promise<void> {
     return eventually(async () => {
       await this.#elasticIps.release(loadBalancerId);
-      await this.#interfaces.removeLeft(loadBalancerId);
+      await this.#interfaces.remove(loadBalancerId);
       await this.#groups.remove(loadBalancerId);
     });
   }

@@ -1,7 +1,6 @@
 // A VPC in Neutron's place. Which address is whose stands in the table, as everywhere: addresses come from ranges that are reserved in the
 // subnets for us, so that the API asks nobody else. AWS is told when an amphora gets them: secondary addresses of its interfaces.
 import { Superseded } from '../../domain/errors.ts';
-import { type Item, type Key, queryAll, type Table, TransactionCancelled } from '../table/table.ts';
 import { AddressBook } from './address-book.ts';
 import type {
   FilteredVip,
@@ -15,8 +14,9 @@ import type {
 import { missing, type PortsOptions } from './ports.ts';
 import { stableId } from './subnets.ts';
 import { VipOwnership } from './vip-ownership.ts';
-import type { PlacedAddress, VpcSide } from './vpc-side.ts';
+import type { PlacedAddress, PluggedAmphora, VpcSide } from './vpc-side.ts';
 import { byStableId, subnetSettings, type VpcSubnet } from './vpc-subnets.ts';
+import { VpcTraces } from './vpc-traces.ts';
 
 export interface VpcNetworkOptions extends Omit<PortsOptions, 'subnets'> {
   clock: { now(): number };
@@ -27,26 +27,16 @@ export interface VpcNetworkOptions extends Omit<PortsOptions, 'subnets'> {
   side: VpcSide;
 }
 
-/** What an amphora was given of a load balancer: written before it is given, gone after it was taken away. */
-const interfaceKey = (loadBalancerId: string, amphoraId: string): Key => ({
-  pk: `NET#interfaces#${loadBalancerId}`,
-  sk: amphoraId,
-});
-/** That anything of it may lie with AWS: there until all was taken away, also when no amphora has any of it. */
-const tracesKey = (loadBalancerId: string): Key => ({ pk: `NET#traces#${loadBalancerId}`, sk: 'TRACES' });
-
 export class VpcNetworkDriver implements NetworkDriver {
   readonly addresses: AddressBook;
-  readonly #table: Table;
-  readonly #newId: () => string;
+  readonly #traces: VpcTraces;
   readonly #owners: VipOwnership;
   readonly #side: VpcSide;
   readonly #subnets: Map<string, VpcSubnet>;
   readonly #groups: Map<string, string>;
 
   constructor({ subnets, securityGroups, side, ...options }: VpcNetworkOptions) {
-    this.#table = options.table;
-    this.#newId = options.newId;
+    this.#traces = new VpcTraces(options.table, options.newId);
     this.#side = side;
     this.#subnets = byStableId(subnets);
     this.#groups = new Map(securityGroups.map((id) => [stableId(`security-group:${id}`), id]));
@@ -64,46 +54,36 @@ export class VpcNetworkDriver implements NetworkDriver {
     // A late release of an earlier VIP must not take the present one away.
     if (held && held.vip_port_id !== vip.vip_port_id) return;
     // A VIP that no amphora was ever given takes no call.
-    if (await this.#table.get(tracesKey(loadBalancerId))) await this.#removeTraces(loadBalancerId, vip);
+    if (await this.#traces.has(loadBalancerId)) await this.#removeTraces(loadBalancerId, vip);
     if (held) await this.addresses.releaseVip(loadBalancerId, vip);
     await this.#owners.forget(loadBalancerId);
   }
 
   async #removeTraces(loadBalancerId: string, vip: Vip): Promise<void> {
-    for (const { sk, compute_id } of await this.#pluggedTo(loadBalancerId))
-      await this.#takeAway(loadBalancerId, vip, sk, compute_id as string);
+    for (const each of await this.#traces.amphorae(loadBalancerId)) await this.#takeAway(loadBalancerId, vip, each);
     await this.#side.release(loadBalancerId);
-    await this.#table.transact([{ kind: 'delete', key: tracesKey(loadBalancerId) }]);
+    await this.#traces.forgetAll(loadBalancerId);
   }
 
-  async plugVip(
-    loadBalancerId: string,
-    vip: FilteredVip,
-    amphora: { id: string; compute_id: string },
-  ): Promise<PluggedInterface> {
+  async plugVip(loadBalancerId: string, vip: FilteredVip, amphora: PluggedAmphora): Promise<PluggedInterface> {
     const addresses = this.#placed(vip);
     const groups = this.#namedBy(vip);
-    const token = await this.#note(loadBalancerId, amphora);
+    const token = await this.#traces.note(loadBalancerId, amphora);
     const plugged = await this.#side.plug({ loadBalancerId, amphora, addresses, groups, token });
     return { vrrp_ip: plugged.address, vrrp_port_id: stableId(`interface:${plugged.interfaceId}`) };
   }
 
   async unplugVip(loadBalancerId: string, vip: Vip, amphoraId: string): Promise<void> {
     await this.#owners.drop(loadBalancerId, amphoraId);
-    const record = await this.#table.get(interfaceKey(loadBalancerId, amphoraId));
-    if (record) await this.#takeAway(loadBalancerId, vip, amphoraId, record['compute_id'] as string);
+    const plugged = await this.#traces.amphora(loadBalancerId, amphoraId);
+    if (plugged) await this.#takeAway(loadBalancerId, vip, plugged);
   }
 
-  async takeVip(
-    loadBalancerId: string,
-    vip: Vip,
-    amphora: { id: string; compute_id: string },
-    epoch: number,
-  ): Promise<void> {
+  async takeVip(loadBalancerId: string, vip: Vip, amphora: PluggedAmphora, epoch: number): Promise<void> {
     try {
       // The epoch first: from here on whoever has a lower one is turned away here, or finds out below.
       await this.#owners.take(loadBalancerId, amphora.id, epoch);
-      await this.#note(loadBalancerId, amphora);
+      await this.#traces.note(loadBalancerId, amphora);
       await this.#side.move(loadBalancerId, amphora.compute_id, this.#placed(vip));
       await this.#owners.confirm(loadBalancerId, amphora.id, epoch);
     } catch (error) {
@@ -117,23 +97,23 @@ export class VpcNetworkDriver implements NetworkDriver {
    * AWS knows no epochs: a move that was overtaken may have come last, and is undone by whoever made it. Whoever moves looks afterwards who
    * has it, so that the last move of all is to the owner.
    */
-  async #handBack(loadBalancerId: string, vip: Vip, late: { id: string; compute_id: string }): Promise<void> {
+  async #handBack(loadBalancerId: string, vip: Vip, late: PluggedAmphora): Promise<void> {
     const owner = await this.#owners.ownerOf(loadBalancerId);
     if (owner === null) return this.#giveUp(loadBalancerId, vip, late);
-    const record = await this.#table.get(interfaceKey(loadBalancerId, owner));
-    // Without one it has not moved it yet.
-    if (record === undefined) return;
-    await this.#side.move(loadBalancerId, record['compute_id'] as string, this.#placed(vip));
+    const plugged = await this.#traces.amphora(loadBalancerId, owner);
+    // It has not moved it yet.
+    if (plugged === undefined) return;
+    await this.#side.move(loadBalancerId, plugged.compute_id, this.#placed(vip));
     if ((await this.#owners.ownerOf(loadBalancerId)) !== owner) await this.#handBack(loadBalancerId, vip, late);
   }
 
-  async #giveUp(loadBalancerId: string, vip: Vip, late: { id: string; compute_id: string }): Promise<void> {
-    await this.#takeAway(loadBalancerId, vip, late.id, late.compute_id);
+  async #giveUp(loadBalancerId: string, vip: Vip, late: PluggedAmphora): Promise<void> {
+    await this.#takeAway(loadBalancerId, vip, late);
     if (!(await this.#owners.isKnown(loadBalancerId))) await this.#removeTraces(loadBalancerId, vip);
   }
 
   async allow(loadBalancerId: string, vip: FilteredVip, rules: VipRule[]): Promise<void> {
-    const computeIds = (await this.#pluggedTo(loadBalancerId)).map(({ compute_id }) => compute_id as string);
+    const computeIds = (await this.#traces.amphorae(loadBalancerId)).map(({ compute_id }) => compute_id);
     if (computeIds.length === 0) return;
     const wanted = { loadBalancerId, addresses: this.#placed(vip), groups: this.#namedBy(vip), rules };
     await this.#side.allow(wanted, computeIds);
@@ -181,31 +161,8 @@ export class VpcNetworkDriver implements NetworkDriver {
     });
   }
 
-  /** @returns what tells this plugging from one before it was unplugged, for what EC2 makes once for a token */
-  async #note(loadBalancerId: string, amphora: { id: string; compute_id: string }): Promise<string> {
-    const key = interfaceKey(loadBalancerId, amphora.id);
-    const known = await this.#table.get(key);
-    if (known) return known['plug_id'] as string;
-    const item: Item = { ...key, compute_id: amphora.compute_id, plug_id: this.#newId() };
-    try {
-      await this.#table.transact([
-        { kind: 'put', item, when: { exists: false } },
-        { kind: 'put', item: { ...tracesKey(loadBalancerId) } },
-      ]);
-      return item['plug_id'] as string;
-    } catch (error) {
-      if (!(error instanceof TransactionCancelled)) throw error;
-      // Somebody was faster.
-      return this.#note(loadBalancerId, amphora);
-    }
-  }
-
-  #pluggedTo(loadBalancerId: string): Promise<Item[]> {
-    return queryAll(this.#table, { pk: interfaceKey(loadBalancerId, '').pk });
-  }
-
-  async #takeAway(loadBalancerId: string, vip: Vip, amphoraId: string, computeId: string): Promise<void> {
-    await this.#side.unplug(loadBalancerId, computeId, this.#placed(vip));
-    await this.#table.transact([{ kind: 'delete', key: interfaceKey(loadBalancerId, amphoraId) }]);
+  async #takeAway(loadBalancerId: string, vip: Vip, amphora: PluggedAmphora): Promise<void> {
+    await this.#side.unplug(loadBalancerId, amphora, this.#placed(vip));
+    await this.#traces.forget(loadBalancerId, amphora.id);
   }
 }

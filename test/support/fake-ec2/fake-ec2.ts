@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { FakeAccount, type FakeSubnet } from './account.ts';
 import { addressActions } from './addresses.ts';
@@ -44,9 +45,13 @@ interface Hold {
 export class FakeEc2 implements AsyncDisposable {
   readonly account: FakeAccount;
   readonly faults: FakeFault[] = [];
+  /** Faults that came true. */
+  struck = 0;
   /** Actions in the order they were asked for. */
   readonly asked: string[] = [];
   readonly #parameters = new Map<string, Parameters>();
+  /** How long a request is on its way, in ms. */
+  onTheWayMs: () => number = () => 0;
   readonly #holds: Hold[] = [];
   /** Called when an action was carried out, before it is answered. */
   onDone: (action: string) => void = () => {};
@@ -95,6 +100,8 @@ export class FakeEc2 implements AsyncDisposable {
     const [hold] = at < 0 ? [] : this.#holds.splice(at, 1);
     hold?.arrived();
     await hold?.released;
+    const ms = this.onTheWayMs();
+    if (ms > 0) await sleep(ms);
   }
 
   count = (action: string): number => this.asked.filter((one) => one === action).length;
@@ -136,6 +143,7 @@ export class FakeEc2 implements AsyncDisposable {
     const fault = this.faults.find((one) => one.action === action && one.moment === moment && one.times > 0);
     if (fault === undefined) return false;
     fault.times -= 1;
+    this.struck += 1;
     if (fault.code !== undefined) throw new Ec2Fault(fault.code, 'as tested', fault.status);
     response.destroy();
     return true;

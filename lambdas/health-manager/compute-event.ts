@@ -3,7 +3,7 @@ import { requestFailover } from '../controller/failover.ts';
 import { readAmphora } from '../repositories/amphorae.ts';
 import { noteEnded } from '../repositories/health.ts';
 import type { Services } from '../runtime/services.ts';
-import { scanHealth } from './scan.ts';
+import { lookForNews } from './news.ts';
 
 /** EventBridge's `EC2 Instance State-change Notification`, of which only this is read. */
 export interface ComputeEvent {
@@ -25,7 +25,7 @@ export const computeEventHandler =
     if (amphoraId === '') return { failed_over: 0 };
     // We end it ourselves: nobody is to take its place.
     if ((await readAmphora(services.table, amphoraId))?.status === 'PENDING_DELETE') return { failed_over: 0 };
-    if (await noteEnded(services, amphoraId)) return { failed_over: (await scanHealth(services)).failed_over };
+    if (await noteEnded(services, amphoraId)) return { failed_over: await lookForNews(services) };
     // Nobody expects to hear of it: a spare at most, which is ended.
     return { failed_over: (await requestFailover(services, amphoraId)) ? 1 : 0 };
   };

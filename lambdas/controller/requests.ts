@@ -83,5 +83,6 @@ export function requestWhatIsPending(services: Requester, row: LoadBalancerRow, 
   if (row.operation === null) return Promise.resolve();
   // The flow restores the pair, and is not waited for.
   if (row.operation.kind === 'failover' && row.lease?.serving) return requestApply(services, row, again);
-  return row.operation.kind === 'update' ? requestApply(services, row) : requestOperation(services, row, again);
+  const request = row.operation.kind === 'update' ? requestApply : requestOperation;
+  return request(services, row, again);
 }

@@ -1,5 +1,5 @@
 // Why a load balancer is PENDING or in ERROR, and what comes next: what an operator would read out of its row and say.
-import type { LoadBalancerRow } from './load-balancer.ts';
+import { isAfterFailover, type LoadBalancerRow } from './load-balancer.ts';
 import { isPending } from './statuses.ts';
 import { timestamp } from './time.ts';
 import { type Child, childrenOf, type Tree } from './tree.ts';
@@ -94,10 +94,12 @@ function nextOf(row: LoadBalancerRow, refused: ExplainedChild[], context: Explan
     if (operation.is_overdue) return 'Its deadline is past: housekeeping looks after it in its next round.';
     const end =
       operation.kind === 'delete'
-        ? 'again and again until it is gone'
-        : `up to ${context.attemptsAllowed} times, then it ends in ERROR`;
-    return `If it is not done by ${operation.deadline}, housekeeping sets it going again, ${end}.`;
+        ? ', again and again until it is gone'
+        : `; after ${context.attemptsAllowed} attempts in all it ends in ERROR`;
+    return `If it is not done by ${operation.deadline}, housekeeping sets it going again${end}.`;
   }
+  if (isAfterFailover(row))
+    return `An amphora that stays silent is failed over again by itself; else ${remedyOf(row, context)}.`;
   if (row.provisioning_status === 'ERROR') return `Nothing happens by itself: ${remedyOf(row, context)}.`;
   if (refused.length > 0) return 'The refused resources stay as they were before until they are changed or deleted.';
   return 'Nothing is waiting.';

@@ -6,7 +6,7 @@ import { noteEnded } from '../repositories/health.ts';
 import { readHost } from '../repositories/hosts.ts';
 import type { Services } from '../runtime/services.ts';
 import { type MachineNotice, takeInNotice } from './machine-notice.ts';
-import { scanHealth } from './scan.ts';
+import { lookForNews } from './news.ts';
 
 /** EventBridge's `EC2 Instance State-change Notification`, of which only this is read. */
 export interface StateChange {
@@ -56,5 +56,5 @@ export const computeEventHandler =
     const news: News[] = [];
     for (const id of await carriedBy(services, detail)) news.push(await noteEndOf(services, id));
     const asked = news.filter((one) => one === 'asked for').length;
-    return { failed_over: asked + (news.includes('noted') ? (await scanHealth(services)).failed_over : 0) };
+    return { failed_over: asked + (news.includes('noted') ? await lookForNews(services) : 0) };
   };

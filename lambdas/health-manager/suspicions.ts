@@ -3,10 +3,10 @@
 import { announce } from '../controller/announce.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { isOverdue, type Suspicion } from '../domain/suspicion.ts';
-import { type HealthRow, readHealth, readScannedAt } from '../repositories/health.ts';
+import { type HealthRow, readHealth } from '../repositories/health.ts';
 import { readLoadBalancer } from '../repositories/trees.ts';
 import type { Services } from '../runtime/services.ts';
-import { scanHealth } from './scan.ts';
+import { lookForNews } from './news.ts';
 
 /** What a heartbeat says of the other one, as far as it can be kept. */
 export function suspicionOf(peer: Partial<Suspicion> | undefined): Suspicion | null {
@@ -45,6 +45,5 @@ export async function takeInSuspicion(
   if (suspected?.load_balancer_id !== reporter.load_balancer_id) return;
   if (!isOverdue(suspected.last_seen, now, heartbeat_interval_ms)) return;
   // It is reported several times an interval, until it is replaced.
-  if (now - (await readScannedAt(services.table)) < heartbeat_interval_ms / 8) return;
-  await scanHealth(services);
+  await lookForNews(services);
 }

@@ -3,6 +3,7 @@
 import { requestFailoverOf, takesFailover } from '../controller/failover.ts';
 import { announceRollout } from '../controller/rollouts.ts';
 import { type AmphoraRow, machineWish } from '../domain/amphora.ts';
+import { DriverError } from '../domain/errors.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
 import {
   isBusy,
@@ -170,11 +171,23 @@ async function advance(services: Services, row: RolloutRow, fleet: Fleet): Promi
   return wave_items.filter((item) => !isSettled(item)).length;
 }
 
+/** What cannot be built, as for want of an image, stops a roll-out; who did not answer is asked again. @returns undefined when it stopped */
+async function surveyOrHalt(services: Services, row: RolloutRow): Promise<Fleet | undefined> {
+  try {
+    return await survey(services);
+  } catch (error) {
+    if (!(error instanceof DriverError) || error.isTransient) throw error;
+    await halt(services, row, error.message, row.wave_items);
+    return undefined;
+  }
+}
+
 /** @returns how many load balancers of the wave are not done with; 0 when there is no roll-out */
 export async function rollOut(services: Services): Promise<number> {
   const current = await readCurrentRollout(services.table);
   if (current?.status !== 'RUNNING') return 0;
-  const fleet = await survey(services);
+  const fleet = await surveyOrHalt(services, current);
+  if (fleet === undefined) return 0;
   const planned = await plan(services, current, fleet);
   if (planned === undefined) return 0;
   const changed = changedImage(planned, fleet);

@@ -138,6 +138,22 @@ const countsFor = (loadBalancerId: string, amphoraId: string): Operation => ({
 
 const watchKey = { pk: 'HEALTH#watch', sk: 'WATCH' };
 
+const lookKey = { pk: 'HEALTH#watch', sk: 'LOOK' };
+
+/** The right to look at once. @returns false when somebody else got it less than the pause ago */
+export async function claimLook({ table, clock }: Store, pauseMs: number): Promise<boolean> {
+  const now = clock.now();
+  for (const when of [{ below: { looked_at: now - pauseMs } }, { exists: false }]) {
+    try {
+      await table.transact([{ kind: 'update', key: lookKey, set: { looked_at: now }, when }]);
+      return true;
+    } catch (error) {
+      if (!(error instanceof TransactionCancelled)) throw error;
+    }
+  }
+  return false;
+}
+
 /** When the health of amphorae was looked at last, and since when without a gap. */
 export interface Watch {
   scanned_at: number;

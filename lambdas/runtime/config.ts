@@ -62,7 +62,10 @@ export const settings = {
   rollout_expiry_ms: number(2_592_000_000, 'roll-outs that ended are forgotten when older'),
   purges_per_round: number(100, 'rows of each kind that housekeeping purges in a round'),
   operation_timeout_ms: number(900_000, 'a PENDING load balancer is looked after by the reconciler from then on'),
-  operation_attempts: number(3, 'times the reconciler sets an operation going again before it ends in ERROR'),
+  operation_attempts: number(
+    3,
+    'times an operation is tried before the reconciler ends it in ERROR; a deletion is tried on and on',
+  ),
   flow_timeout_ms: number(1_800_000, 'a flow that took longer is held for dead'),
   heartbeat_interval_ms: number(10_000, 'time between heartbeats of an amphora'),
   heartbeat_timeout_ms: number(60_000, 'an amphora silent for longer is failed over'),

@@ -26,7 +26,7 @@ describe('the explanation of a load balancer', () => {
       'Nobody works on it at this moment: it waits for its turn in the queue.',
     ]);
     expect(next).toBe(
-      'If it is not done by 2025-06-01T12:15:00.000000, housekeeping sets it going again, up to 3 times, then it ends in ERROR.',
+      'If it is not done by 2025-06-01T12:15:00.000000, housekeeping sets it going again; after 3 attempts in all it ends in ERROR.',
     );
   });
 
@@ -72,6 +72,10 @@ describe('the explanation of a load balancer', () => {
       ],
       next: 'Nothing happens by itself: the next write or a failover sets it going again, or it is to be deleted.',
     });
+    await set({ failed: 'failover' });
+    expect((await explain())['next']).toBe(
+      'An amphora that stays silent is failed over again by itself; else the next write or a failover sets it going again, or it is to be deleted.',
+    );
     await set({ failed: 'delete' });
     expect((await explain())['next']).toContain('only to be deleted again');
   });

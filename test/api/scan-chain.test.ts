@@ -1,11 +1,13 @@
 import type { SQSEvent } from 'aws-lambda';
 import { beforeEach, expect, test } from 'vitest';
+import type { Table } from '../../lambdas/drivers/table/table.ts';
 import { scanChainHandler } from '../../lambdas/health-manager/scan-chain.ts';
-import { readScannedAt } from '../../lambdas/repositories/health.ts';
 import { healthKey } from '../../lambdas/repositories/keys.ts';
 import type { Link } from '../../lambdas/repositories/scan-chains.ts';
 import { FailingTable } from '../support/failing-table.ts';
 import { type TestServices, testServices } from '../support/services.ts';
+
+const readScannedAt = async (table: Table) => (await table.get({ pk: 'HEALTH#watch', sk: 'WATCH' }))?.['scanned_at'];
 
 const amphoraId = '0b6a8d7e-2f0a-4b65-8a1b-6a6f5a2f7c10';
 let services: TestServices;

@@ -1,5 +1,6 @@
 // The last net: whatever is PENDING past its deadline is set going again, ends in ERROR when that did not help, and can be mended.
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { requestWhatIsPending } from '../../lambdas/controller/requests.ts';
 import { reconcile } from '../../lambdas/housekeeping/reconcile.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
 import { FlowWorld } from '../support/flow-world.ts';
@@ -47,6 +48,14 @@ async function withActive(ask: (id: string) => Promise<unknown>): Promise<string
   await ask(id);
   return id;
 }
+
+it('sets a change going again at once when it is asked for anew, although its message was sent less than five minutes ago', async () => {
+  const id = await withActive((one) => world.rename(one));
+  expect(world.queue.lose()).toBe(1);
+  await requestWhatIsPending(world.services, await world.loadBalancer(id), '-start-1');
+  await world.runOut();
+  expect(await world.loadBalancer(id)).toMatchObject({ provisioning_status: 'ACTIVE', name: 'renamed' });
+});
 
 it('restarts an operation whose flow died as another execution', async () => {
   const id = await world.create();

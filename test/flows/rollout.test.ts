@@ -1,6 +1,7 @@
 // Roll-outs of an image: in waves, a canary first, halted by whatever goes wrong, gone on with by whoever comes by.
 import { afterEach, describe, expect, it } from 'vitest';
 import { requestFailover } from '../../lambdas/controller/failover.ts';
+import { DriverError } from '../../lambdas/domain/errors.ts';
 import { rollOut } from '../../lambdas/housekeeping/rollout.ts';
 import { readStormGuards, setStormGuard } from '../../lambdas/repositories/storm-guard.ts';
 import { unsoundness } from '../support/flow-soundness.ts';
@@ -44,6 +45,28 @@ describe('a roll-out', () => {
     const wave = (number: number) => [`wave_started ${number}`, `wave_completed ${number}`];
     expect(events()).toEqual(['started 0', ...wave(1), ...wave(2), ...wave(3), 'completed 3']);
     expect(await unsoundness(world)).toEqual([]);
+  });
+
+  it('halts and says so when there is no image for one of its load balancers, and waits while nobody can say', async () => {
+    world = await RolloutWorld.begin(2);
+    const { compute } = world.outside;
+    const currentImage = compute.currentImage.bind(compute);
+    let isTransient = true;
+    compute.currentImage = async () => {
+      throw new DriverError('there is no image of tag:gone', { isTransient });
+    };
+    const id = await world.startRollout();
+    await world.round();
+    expect(world.refusals.splice(0)).toHaveLength(1);
+    expect(await world.rollout(id)).toMatchObject({ status: 'RUNNING' });
+    isTransient = false;
+    await world.round();
+    // Of the spares, for which there is none either.
+    world.refusals.length = 0;
+    expect(await world.rollout(id)).toMatchObject({ status: 'HALTED', reason: 'there is no image of tag:gone' });
+    compute.currentImage = currentImage;
+    await world.ask('PUT', `/${id}`, { status: 'RUNNING' });
+    expect(await world.rounds(id)).toMatchObject({ status: 'COMPLETED', load_balancers: { done: 2 } });
   });
 
   it('goes on to the next wave only after this one was observed', async () => {

@@ -35,7 +35,7 @@ export class Balancer {
   unplug = (id: string) => this.#network.unplugVip(this.id, this.vip, id);
   allow = (rules: VipRule[]) => this.#network.allow(this.id, this.vip, rules);
   release = () => this.#network.releaseVip(this.id, this.vip);
-  owner = () => this.#network.vipOwner(this.id);
+  owner = () => this.#network.vipOwner(this.id, this.vip);
 }
 
 export class VpcWorld implements AsyncDisposable {

@@ -20,7 +20,7 @@ const silence = (row: HealthRow, watchingSince: number, now: number): number =>
   now - Math.max(row.last_seen, watchingSince);
 
 /** How many more may begin beside those under way, whoever asked for them. */
-export async function failoversLeft({ table, config }: Services): Promise<number> {
+async function failoversLeft({ table, config }: Services): Promise<number> {
   const pending = await readPending(table);
   return config.concurrent_failovers - pending.filter(({ operation }) => operation?.kind === 'failover').length;
 }

@@ -1,5 +1,4 @@
 // Which pools of spares the deployment wants: its own, those its settings name, and those of flavors and availability zones.
-
 import { sharedBy } from '../domain/amphora.ts';
 import type { AvailabilityZoneRow } from '../domain/availability-zone.ts';
 import type { AvailabilityZoneData, AvailabilityZoneProfileRow } from '../domain/availability-zone-profile.ts';

@@ -15,15 +15,15 @@ import {
 } from '../support/synthesised.ts';
 
 const vpc = {
-  id: 'vpc-0a',
+  id: 'vpc-0a1b2c3d',
   cidr: '10.0.0.0/16',
   availability_zones: ['eu-central-1a', 'eu-central-1b'],
-  subnet_ids: ['subnet-0c', 'subnet-0d'],
+  subnet_ids: ['subnet-0c1b2c3d', 'subnet-0d1b2c3d'],
 };
 const subnets = [
-  { id: 'subnet-0a', zone: 'eu-central-1a', cidr: '10.0.1.0/24', vips: '10.0.1.128/25', amphorae: true },
-  { id: 'subnet-0b', zone: 'eu-central-1b', cidr: '10.0.2.0/24', vips: '10.0.2.128/25', amphorae: true },
-  { id: 'subnet-0e', zone: 'eu-central-1a', cidr: '10.0.3.0/24', vips: '10.0.3.0/25', public: true },
+  { id: 'subnet-0a1b2c3d', zone: 'eu-central-1a', cidr: '10.0.1.0/24', vips: '10.0.1.128/25', amphorae: true },
+  { id: 'subnet-0b1b2c3d', zone: 'eu-central-1b', cidr: '10.0.2.0/24', vips: '10.0.2.128/25', amphorae: true },
+  { id: 'subnet-0e1b2c3d', zone: 'eu-central-1a', cidr: '10.0.3.0/24', vips: '10.0.3.0/25', public: true },
 ];
 
 let made: Synthesised;
@@ -36,7 +36,7 @@ beforeAll(() => {
     'octavia:amphora_egress': 'endpoint',
     'octavia:amphora_image': 'name:136693071363/debian-12-arm64-*',
     'octavia:member_cidrs': ['10.0.0.0/16', '192.168.0.0/16'],
-    'octavia:vip_security_groups': 'sg-0f',
+    'octavia:vip_security_groups': 'sg-0f1b2c3d',
   });
 }, 120_000);
 afterAll(() => {
@@ -209,7 +209,7 @@ describe('heartbeats', () => {
     expect(endpoint!.Properties).toMatchObject({
       VpcEndpointType: 'Interface',
       PrivateDnsEnabled: true,
-      SubnetIds: ['subnet-0a', 'subnet-0b'],
+      SubnetIds: ['subnet-0a1b2c3d', 'subnet-0b1b2c3d'],
     });
     const [statement] = endpoint!.Properties['PolicyDocument'].Statement;
     expect(statement).toMatchObject({ Action: 'sqs:SendMessage' });
@@ -280,7 +280,7 @@ describe('functions', () => {
     const may = (stacks: Synthesised, action: string, resource: RegExp) =>
       onEc2(stacks).some((one) => one.action === action && resource.test(one.resource));
     for (const [action, resource] of [
-      ['ec2:ModifyNetworkInterfaceAttribute', /security-group\/sg-0f$/],
+      ['ec2:ModifyNetworkInterfaceAttribute', /security-group\/sg-0f1b2c3d$/],
       ['ec2:AllocateAddress', /elastic-ip\/\*$/],
     ] as const) {
       expect(may(given, action, resource), action).toBe(true);

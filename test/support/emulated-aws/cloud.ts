@@ -19,7 +19,7 @@ import type { Services } from '../../../lambdas/runtime/services.ts';
 import { eventually } from '../eventually.ts';
 import { OctaviaClient } from '../octavia-client.ts';
 import { discard, synthesise } from '../synthesised.ts';
-import { type Deployed, deploy, environmentOf } from './deployment.ts';
+import { type Deployed, deploy, environmentOf, withoutUnknown } from './deployment.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
 import { type Forwarded, type Forwarder, startForwarder } from './forwarder.ts';
 
@@ -68,8 +68,16 @@ export class EmulatedCloud {
     this.#seen = parts.seen;
   }
 
-  /** @param say told what is done, as it takes seconds */
-  static async start(say: (line: string) => void): Promise<EmulatedCloud> {
+  /**
+   * @param say told what is done, as it takes seconds
+   * @param context of the deployment, given where functions reach AWS
+   * @param ec2 where EC2 is; without, nobody asks it
+   */
+  static async start(
+    say: (line: string) => void,
+    context: (url: string) => Record<string, unknown> = withoutAmphorae,
+    ec2?: string,
+  ): Promise<EmulatedCloud> {
     const seen: Forwarded[] = [];
     const forwarders: Forwarder[] = [];
     const forward = async (...given: Parameters<typeof startForwarder>) => {
@@ -77,10 +85,15 @@ export class EmulatedCloud {
       forwarders.push(forwarder);
       return forwarder.url;
     };
-    const emulator = await startEmulator((to) => forward({ to, tell: (one) => void seen.push(one) }));
+    const tell = (one: Forwarded) => void seen.push(one);
+    let reached = '';
+    const emulator = await startEmulator(async (to) => {
+      reached = await forward({ to, tell, ...(ec2 !== undefined && { ec2 }) });
+      return reached;
+    });
     try {
       Object.assign(process.env, environmentOf(emulator.url));
-      const deployed = await deployStacks(emulator.url, say);
+      const deployed = await deployStacks(emulator.url, say, context(reached));
       await stopSchedules();
       const services = await servicesOf(deployed);
       const { Endpoint } = deployed.outputs['octavia-control-plane']!;
@@ -153,10 +166,18 @@ export class EmulatedCloud {
   }
 }
 
-async function deployStacks(url: string, say: (line: string) => void): Promise<Deployed> {
-  // No machine of the emulator would be an amphora.
-  const stacks = synthesise({ 'octavia:compute_driver': 'noop' });
+/** No machine of the emulator would be an amphora. */
+const withoutAmphorae = () => ({ 'octavia:compute_driver': 'noop' });
+
+async function deployStacks(
+  url: string,
+  say: (line: string) => void,
+  context: Record<string, unknown>,
+): Promise<Deployed> {
+  const stacks = synthesise(context);
   try {
+    for (const [type, count] of Object.entries(withoutUnknown(stacks.outdir)))
+      say(`left out, as the emulator does not know it: ${count} ${type}`);
     say('synthesised; deploying');
     return await deploy(url, stacks.outdir);
   } finally {

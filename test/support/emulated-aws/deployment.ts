@@ -1,6 +1,6 @@
 // Our stacks in an emulator of AWS, put there by the CDK's own command as an operator does.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -30,6 +30,24 @@ async function cdk(url: string, args: string[]): Promise<string> {
   const file = join('node_modules', 'aws-cdk', 'bin', 'cdk');
   const { stdout, stderr } = await run(process.execPath, [file, ...args], { env, timeout: timeoutMs });
   return `${stdout}${stderr}`;
+}
+
+/** What of our templates the emulator does not know; nothing refers to any of them. */
+const unknown = ['AWS::EC2::SubnetCidrReservation', 'AWS::EC2::SecurityGroupIngress', 'AWS::EC2::SecurityGroupEgress'];
+
+/** @returns how many resources of which type were left out */
+export function withoutUnknown(assembly: string): Record<string, number> {
+  const left: Record<string, number> = {};
+  for (const name of globSync('*.template.json', { cwd: assembly })) {
+    const file = join(assembly, name);
+    const template = JSON.parse(readFileSync(file, 'utf8')) as { Resources: Record<string, { Type: string }> };
+    const kept = Object.entries(template.Resources).filter(([, { Type }]) => {
+      if (unknown.includes(Type)) left[Type] = (left[Type] ?? 0) + 1;
+      return !unknown.includes(Type);
+    });
+    writeFileSync(file, JSON.stringify({ ...template, Resources: Object.fromEntries(kept) }));
+  }
+  return left;
 }
 
 /** @param assembly made by `cdk synth` @throws Error with the command's output */

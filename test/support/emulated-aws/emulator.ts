@@ -10,6 +10,7 @@ import { freePort } from '../agent-process.ts';
 import { eventually } from '../eventually.ts';
 
 const run = promisify(execFile);
+const program = join(import.meta.dirname, 'named-errors.py');
 const requirements = join(import.meta.dirname, 'requirements.txt');
 const pin = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
 const cache = new URL('../../../node_modules/.cache/', import.meta.url).pathname;
@@ -58,7 +59,7 @@ export async function startEmulator(seenAs?: (url: string) => Promise<string>): 
     AWS_ENDPOINT_URL: endpoint,
     MINISTACK_REGION: 'eu-central-1',
   };
-  const child = spawn('python3', ['-m', 'ministack'], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn('python3', [program], { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const printed: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => printed.push(chunk));
   const output = () => Buffer.concat(printed).toString();

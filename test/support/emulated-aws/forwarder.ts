@@ -19,13 +19,19 @@ export interface Forwarding {
   /** What the other side is called, where it goes by the name. */
   host?: string;
   tell?: (forwarded: Forwarded) => void;
+  /** Where requests of EC2 go instead. */
+  ec2?: string;
 }
 
-function actionOf({ method, url, headers }: IncomingMessage, body: Buffer): string {
+/** The service a request is signed for. */
+const isOfEc2 = ({ headers }: IncomingMessage): boolean => /\/ec2\/aws4_request/.test(headers.authorization ?? '');
+
+function actionOf(incoming: IncomingMessage, body: Buffer): string {
+  const { method, url, headers } = incoming;
   const target = headers['x-amz-target'];
   const query = /(?:^|&)Action=(\w+)/.exec(body.toString('latin1', 0, 200));
   if (typeof target === 'string') return target.replace(/^(?:Amazon|AWS)?([A-Za-z]+?)(?:_\d+)?\./, '$1 ');
-  return query ? `query ${query[1]}` : `${method} ${url}`;
+  return query ? `${isOfEc2(incoming) ? 'EC2' : 'query'} ${query[1]}` : `${method} ${url}`;
 }
 
 interface Consumed {
@@ -50,18 +56,22 @@ const asked = (action: string, body: Buffer): Buffer =>
     ? Buffer.from(JSON.stringify({ ...JSON.parse(body.toString()), ReturnConsumedCapacity: 'TOTAL' }))
     : body;
 
-export async function startForwarder({ to, host, tell }: Forwarding): Promise<Forwarder> {
+export async function startForwarder({ to, host, tell, ec2 }: Forwarding): Promise<Forwarder> {
   const server = createServer(async (incoming, outgoing) => {
     const given = await buffer(incoming);
     const action = actionOf(incoming, given);
     const body = tell ? asked(action, given) : given;
     const headers = { ...incoming.headers, 'content-length': String(body.length), ...(host ? { host } : {}) };
     delete headers['transfer-encoding'];
-    const onward = request(new URL(incoming.url!, to), { method: incoming.method!, headers }, async (response) => {
-      const answer = await buffer(response);
-      tell?.({ action, capacityUnits: action.startsWith('DynamoDB ') ? unitsOf(action, body, answer) : 0 });
-      outgoing.writeHead(response.statusCode!, response.headers).end(answer);
-    });
+    const onward = request(
+      new URL(incoming.url!, (isOfEc2(incoming) && ec2) || to),
+      { method: incoming.method!, headers },
+      async (response) => {
+        const answer = await buffer(response);
+        tell?.({ action, capacityUnits: action.startsWith('DynamoDB ') ? unitsOf(action, body, answer) : 0 });
+        outgoing.writeHead(response.statusCode!, response.headers).end(answer);
+      },
+    );
     onward.on('error', () => outgoing.destroy());
     onward.end(body);
   });

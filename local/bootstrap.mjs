@@ -72,8 +72,10 @@ function installDependencies() {
   say(`Dependencies installed in ${((Date.now() - started) / 1000).toFixed(0)} s.`);
 }
 
+/** An ordinary user's has no place for daemons: HAProxy, keepalived and nft are there on Debian. */
+const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
+
 function findHaproxy() {
-  const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
   return places
     .map((place) => join(place, 'haproxy'))
     .find((file) => {
@@ -134,7 +136,7 @@ const child = spawn(node24, [...ours, ...args], {
     // What was compiled once is read at the next start, which takes a third less processor time.
     NODE_COMPILE_CACHE: join(modules, '.cache', 'node'),
     ...process.env,
-    PATH: [dirname(node24), join(modules, '.bin'), process.env.PATH].join(delimiter),
+    PATH: [dirname(node24), join(modules, '.bin'), ...places].join(delimiter),
     ...(haproxy ? { OCTAVIA_HAPROXY: haproxy } : {}),
   },
 });

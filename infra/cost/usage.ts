@@ -28,7 +28,7 @@ export const measured = {
   failover: {
     readUnits: 55,
     writeUnits: 130,
-    transitions: 28,
+    transitions: 36,
     events: 6,
     messages: 1,
     httpRequests: 0,

@@ -21,6 +21,8 @@ export const computeEventHandler =
   async ({ detail }: ComputeEvent): Promise<{ failed_over: number }> => {
     if (!ended.has(detail.state)) return { failed_over: 0 };
     const amphoraId = detail.amphora_id ?? (await services.compute.get(detail['instance-id'])).amphora_id;
+    // News are of all machines of the account, and this one is no amphora.
+    if (amphoraId === '') return { failed_over: 0 };
     // We end it ourselves: nobody is to take its place.
     if ((await readAmphora(services.table, amphoraId))?.status === 'PENDING_DELETE') return { failed_over: 0 };
     if (await noteEnded(services, amphoraId)) return { failed_over: (await scanHealth(services)).failed_over };

@@ -105,7 +105,7 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
       const default_pool = { name: 'web', protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members };
       const listener = { name: 'http', protocol: 'HTTP', protocol_port: 8080, default_pool };
       web = await cloud.client.createLoadBalancer({ name: 'web', listeners: [listener] });
-      await cloud.settled(web.id);
+      await cloud.settled(web.id, 120_000);
     });
     expect(machines.failures).toEqual([]);
     web = await cloud.client.active(web.id);
@@ -114,7 +114,7 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     const answer = await fetch(url());
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('one')]);
     say(`traffic: ${web.vip_address}:8080 answers ${answer.status} through HAProxy of the amphora`);
-  });
+  }, 180_000);
 
   it('hear its heartbeats, signed with the key it was born with', async () => {
     const heard = async () => {
@@ -146,7 +146,7 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     const [before] = machines.running;
     const asked = await step('failover', async () => {
       await cloud.client.failover(web.id);
-      await cloud.settled(web.id);
+      await cloud.settled(web.id, 120_000);
     });
     await cloud.client.active(web.id);
     expect(asked).toEqual(expect.arrayContaining(['EC2 RunInstances', 'EC2 TerminateInstances']));
@@ -155,7 +155,7 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     const [its] = machines.ec2.account.interfacesOf(now!.id);
     expect(its!.addresses).toContain(web.vip_address);
     expect((await fetch(url())).status).toBe(200);
-  });
+  }, 180_000);
 
   it('delete it, and leave nothing of it with EC2 or S3', async () => {
     await step('delete', async () => {
@@ -172,7 +172,8 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     let crowded: LoadBalancer;
     await step('create without room', async () => {
       crowded = await cloud.client.createLoadBalancer({ name: 'crowded' });
-      await cloud.settled(crowded.id);
+      // The flow tries for as long as a passing want of room may take.
+      await cloud.settled(crowded.id, 180_000);
     });
     const { explanation } = await cloud.client.call('GET', `/v2.0/lbaas/loadbalancers/${crowded!.id}/explain`);
     say(`explained: ${explanation.summary[0]}`);
@@ -181,5 +182,5 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     await cloud.settled(crowded!.id);
     expect(machines.running).toEqual([]);
     expect(await leftOver()).toEqual({ groups: ['amphorae'], bundles: 0, addresses: [] });
-  });
+  }, 240_000);
 });

@@ -10,7 +10,6 @@ import { freePort } from '../agent-process.ts';
 import { eventually } from '../eventually.ts';
 
 const run = promisify(execFile);
-const program = join(import.meta.dirname, 'named-errors.py');
 const requirements = join(import.meta.dirname, 'requirements.txt');
 const pin = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
 const cache = new URL('../../../node_modules/.cache/', import.meta.url).pathname;
@@ -41,6 +40,8 @@ export interface Emulator {
   output: () => string;
   stop: () => Promise<void>;
 }
+
+const program = join(import.meta.dirname, 'named-errors.py');
 
 /** @param seenAs where functions reach it, when that is by way of somebody */
 export async function startEmulator(seenAs?: (url: string) => Promise<string>): Promise<Emulator> {

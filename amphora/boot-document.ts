@@ -34,7 +34,7 @@ export interface BootDocument {
   amphora_id: string;
   bundle: {
     /**
-     * GET of a `BootBundle`, presigned: it works for minutes, and the object is deleted as soon as the agent has answered once. So it is
+     * GET of a `BootBundle`, presigned: it works for minutes, and the object goes with the machine, after a day at the latest. So it is
      * fetched once, at first boot, and kept on disk; a reboot does without it. Until it is there, S3 answers 404 or 403: to be tried again.
      */
     url: string;

@@ -92,6 +92,11 @@ export async function failover(request: ApiRequest): Promise<ApiResponse> {
     if (!isSettled && (isStrict || !isUpdating)) throw busy(row.id);
     return true;
   };
+  // A spare is nobody's: housekeeping ends it in its next round, and another is built.
+  if (amphora.status === 'READY' && amphora.load_balancer_id === null) {
+    await setAmphora(request.services, amphora.id, { status: 'PENDING_DELETE' }, { equals: { status: 'READY' } });
+    return { status: 202 };
+  }
   const isAsked = await requestFailoverOf(request.services, amphora, takes, { is_planned: true });
   // One that nobody owns yet is on its way to somebody.
   if (!isAsked && amphora.status !== 'READY') throw immutable(amphora.id);

@@ -293,12 +293,14 @@ describe('failing over an amphora', () => {
     expect((await world.loadBalancer(id)).provisioning_status).toBe('ACTIVE');
   });
 
-  it('ends a spare, and leaves alone what is on its way or replaced', async () => {
+  it('has housekeeping end a spare, and leaves alone what is on its way or replaced', async () => {
     const text = (id: string) => `amphora ${id} is immutable and cannot be updated.`;
     const booting = await aSpare();
     expect(refusal(await failover(booting))).toEqual({ status: 409, text: text(booting) });
     await setAmphora(world.services, booting, { status: 'READY' });
     expect((await failover(booting)).status).toBe(202);
+    expect((await api.get(at(booting))).body.amphora.status).toBe('PENDING_DELETE');
+    await world.housekeeping();
     expect((await api.get(at(booting))).status).toBe(404);
 
     const { id, amphora } = await site();

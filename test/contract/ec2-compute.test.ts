@@ -183,6 +183,8 @@ describe('where EC2 has no room', () => {
     expect(error.message).toMatch(/t4g\.small in az1: InsufficientInstanceCapacity, t4g\.medium in az1/);
     expect(error.userText).not.toMatch(/az1|t4g/);
     expect(instances()).toEqual([]);
+    // Keys of an amphora that will not be.
+    expect(world.s3.objects.size).toBe(0);
   });
 
   it('tries all of them again, by tokens that were not used before', async () => {

@@ -1,9 +1,10 @@
 // What a deployment has for amphorae on EC2: how they are started, what they may do, who reaches them, and who may make and end them.
 import { Match } from 'aws-cdk-lib/assertions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type FunctionName, functionNames, specOf } from '../../infra/functions.ts';
+import { functionNames, specOf } from '../../infra/functions.ts';
 import { tagKeys } from '../../lambdas/drivers/compute/ec2-requests.ts';
 import { parseSubnets } from '../../lambdas/drivers/network/vpc-subnets.ts';
+import { allowed, environmentOf, onEc2 } from '../support/ec2-rights.ts';
 import {
   discard,
   type Resource,
@@ -44,50 +45,7 @@ afterAll(() => {
   discard(given);
 });
 
-interface Statement {
-  Action: string | string[];
-  Resource: unknown;
-  Condition?: Record<string, Record<string, unknown>>;
-}
-
-function nameOfRole(stacks: Synthesised): Map<string, FunctionName> {
-  const functions = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::Function'));
-  return new Map(
-    functions.map(({ Properties }) => [
-      targetOf(Properties['Role']),
-      String(Properties['Description']).replace('octavia: ', '') as FunctionName,
-    ]),
-  );
-}
-
-/** Statements of EC2 and of whose role may be passed, by function. */
-function allowed(
-  stacks: Synthesised,
-): { name: FunctionName; action: string; resource: string; statement: Statement }[] {
-  const names = nameOfRole(stacks);
-  return Object.values(resourcesOf(stacks.controlPlane, 'AWS::IAM::Policy')).flatMap(({ Properties }) => {
-    const name = names.get(targetOf(Properties['Roles'][0]));
-    if (name === undefined) return [];
-    return (Properties['PolicyDocument'].Statement as Statement[]).flatMap((statement) =>
-      [statement.Action]
-        .flat()
-        .flatMap((action) =>
-          [statement.Resource].flat().map((resource) => ({ name, action, resource: resolved(resource), statement })),
-        ),
-    );
-  });
-}
-
-/** Those Lambda itself asks for functions in the VPC are not of amphorae. */
-const onEc2 = (stacks: Synthesised) =>
-  allowed(stacks).filter(({ name, action }) => /^(ec2|iam):/.test(action) && !specOf(name).inVpc);
 const [instance, image, group] = ['instance/*', 'image/*', 'security-group/'];
-const environmentOf = (stacks: Synthesised, wanted: FunctionName): Record<string, unknown> => {
-  const functions = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Lambda::Function'));
-  const found = functions.find(({ Properties }) => Properties['Description'] === `octavia: ${wanted}`);
-  return found!.Properties['Environment'].Variables;
-};
-
 describe('an amphora on EC2', () => {
   it('is started with IMDSv2 alone, no hop further than itself, an encrypted disk, and a role', () => {
     const data = {

@@ -2,7 +2,6 @@
 // settings, boot documents and keys by presigned URLs are the deployed ones, the agents and HAProxy are real, and the network is loopback.
 import { randomInt } from 'node:crypto';
 import { DescribeLaunchTemplatesCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { ListBucketsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readHealth } from '../../lambdas/repositories/health.ts';
 import { readLoadBalancer } from '../../lambdas/repositories/trees.ts';
@@ -16,6 +15,10 @@ import type { LoadBalancer } from '../support/octavia-client.ts';
 const say = (line: string) => console.info(`deployed with amphorae: ${line}`);
 const missing = await whyNoEmulator();
 if (missing) say(`left out, as there is no emulator of AWS: ${missing}`);
+
+/** As far as the emulator reads it. */
+const signedForS3 =
+  'AWS4-HMAC-SHA256 Credential=test/20260101/eu-central-1/s3/aws4_request, SignedHeaders=host, Signature=0';
 
 const network = `127.${randomInt(120, 250)}`;
 const vpc = {
@@ -74,12 +77,14 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
 
   async function leftOver() {
     const { account } = machines.ec2;
-    const client = new S3Client({ region: 'eu-central-1', endpoint: cloud.emulator.url, forcePathStyle: true });
-    const { Buckets = [] } = await client.send(new ListBucketsCommand({}));
-    const bundles = Buckets.find(({ Name }) => /bundles/i.test(Name!))!.Name!;
-    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bundles }));
+    const buckets = await (await fetch(cloud.emulator.url, { headers: { authorization: signedForS3 } })).text();
+    const bucket = /<Name>([^<]*bundles[^<]*)</i.exec(buckets)![1]!;
+    const list = await fetch(`${cloud.emulator.url}/${bucket}?list-type=2`, {
+      headers: { authorization: signedForS3 },
+    });
+    const bundles = [...(await list.text()).matchAll(/<Key>/g)];
     const addresses = [...account.interfaces.values()].flatMap(({ addresses: all }) => all.slice(1));
-    return { groups: [...account.groups.values()].map(({ name }) => name), bundles: Contents.length, addresses };
+    return { groups: [...account.groups.values()].map(({ name }) => name), bundles: bundles.length, addresses };
   }
 
   const step = async (name: string, work: () => Promise<unknown>) => {
@@ -100,7 +105,7 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
       const default_pool = { name: 'web', protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members };
       const listener = { name: 'http', protocol: 'HTTP', protocol_port: 8080, default_pool };
       web = await cloud.client.createLoadBalancer({ name: 'web', listeners: [listener] });
-      await cloud.settled(web.id);
+      await cloud.settled(web.id, 120_000);
     });
     expect(machines.failures).toEqual([]);
     web = await cloud.client.active(web.id);
@@ -109,7 +114,7 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     const answer = await fetch(url());
     expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('one')]);
     say(`traffic: ${web.vip_address}:8080 answers ${answer.status} through HAProxy of the amphora`);
-  });
+  }, 180_000);
 
   it('hear its heartbeats, signed with the key it was born with', async () => {
     const heard = async () => {
@@ -141,7 +146,7 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     const [before] = machines.running;
     const asked = await step('failover', async () => {
       await cloud.client.failover(web.id);
-      await cloud.settled(web.id);
+      await cloud.settled(web.id, 120_000);
     });
     await cloud.client.active(web.id);
     expect(asked).toEqual(expect.arrayContaining(['EC2 RunInstances', 'EC2 TerminateInstances']));
@@ -150,7 +155,7 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     const [its] = machines.ec2.account.interfacesOf(now!.id);
     expect(its!.addresses).toContain(web.vip_address);
     expect((await fetch(url())).status).toBe(200);
-  });
+  }, 180_000);
 
   it('delete it, and leave nothing of it with EC2 or S3', async () => {
     await step('delete', async () => {
@@ -167,7 +172,8 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     let crowded: LoadBalancer;
     await step('create without room', async () => {
       crowded = await cloud.client.createLoadBalancer({ name: 'crowded' });
-      await cloud.settled(crowded.id);
+      // The flow tries for as long as a passing want of room may take.
+      await cloud.settled(crowded.id, 180_000);
     });
     const { explanation } = await cloud.client.call('GET', `/v2.0/lbaas/loadbalancers/${crowded!.id}/explain`);
     say(`explained: ${explanation.summary[0]}`);
@@ -176,5 +182,5 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     await cloud.settled(crowded!.id);
     expect(machines.running).toEqual([]);
     expect(await leftOver()).toEqual({ groups: ['amphorae'], bundles: 0, addresses: [] });
-  });
+  }, 240_000);
 });

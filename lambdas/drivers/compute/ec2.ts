@@ -148,6 +148,8 @@ export class Ec2ComputeDriver implements ComputeDriver {
       refusals.push(`${candidate.instanceType} in ${candidate.subnet.zone}: ${(outcome.cause as Error).name}`);
       launch = await this.#launches.next(launch);
     }
+    // No machine came of it, and whoever gives the amphora up knows of none to delete.
+    await this.#options.bundles.remove(boot.amphora_id);
     throw new DriverError(`EC2 has no room for amphora ${boot.amphora_id}: ${refusals.join(', ')}`, {
       userText: 'The cloud has no room for another machine at the moment.',
     });

@@ -138,11 +138,12 @@ export class EmulatedCloud {
   }
 
   /** Waits without asking the API, so that only what would happen anyway is counted. */
-  async settled(loadBalancerId: string): Promise<void> {
-    await eventually('nothing waits any more', async () => {
+  async settled(loadBalancerId: string, withinMs?: number): Promise<void> {
+    const isSettled = async () => {
       const row = await readLoadBalancer(this.services.table, loadBalancerId);
       return row === undefined || (!row.provisioning_status.startsWith('PENDING') && !row.lease);
-    });
+    };
+    await eventually('nothing waits any more', isSettled, withinMs);
   }
 
   /** States entered by all executions of all flows so far. */

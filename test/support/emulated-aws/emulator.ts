@@ -9,7 +9,6 @@ import { eventually } from '../eventually.ts';
 import { pythonPackages } from '../python-packages.ts';
 
 const { home, whyMissing } = pythonPackages(join(import.meta.dirname, 'requirements.txt'));
-const program = join(import.meta.dirname, 'named-errors.py');
 
 /** undefined once it is installed, else why it cannot be. */
 export const whyNoEmulator = whyMissing;
@@ -20,6 +19,8 @@ export interface Emulator {
   output: () => string;
   stop: () => Promise<void>;
 }
+
+const program = join(import.meta.dirname, 'named-errors.py');
 
 /** @param seenAs where functions reach it, when that is by way of somebody */
 export async function startEmulator(seenAs?: (url: string) => Promise<string>): Promise<Emulator> {

@@ -16,7 +16,7 @@ describe.skipIf(missing)('cfn-lint', () => {
       'octavia:image': { architectures: ['arm64', 'amd64'], schedule: 'cron(0 4 1 * ? *)' },
       'octavia:alarm_topic_arn': 'arn:aws:sns:eu-central-1:123456789012:operators',
     });
-  }, 120_000);
+  }, 240_000);
   afterAll(() => discard(stacks));
 
   it('finds nothing in any template', async () => {

@@ -13,7 +13,7 @@ let stacks: Synthesised;
 const code = mkdtempSync(join(tmpdir(), 'octavia-upgrade-'));
 beforeAll(() => {
   stacks = synthesise();
-}, 120_000);
+}, 240_000);
 afterAll(() => {
   discard(stacks);
   rmSync(code, { recursive: true, force: true });

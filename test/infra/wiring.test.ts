@@ -18,7 +18,7 @@ import {
 let stacks: Synthesised;
 beforeAll(() => {
   stacks = synthesise();
-}, 120_000);
+}, 240_000);
 afterAll(() => discard(stacks));
 
 const all = (type: string) => Object.entries(resourcesOf(stacks.controlPlane, type));

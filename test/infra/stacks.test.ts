@@ -9,6 +9,7 @@ import { keySchema } from '../../infra/stacks/stateful.ts';
 import { outboxPrefix } from '../../lambdas/drivers/queue/outbox.ts';
 import { tableDefinition } from '../../lambdas/drivers/table/definition.ts';
 import { partitionOf } from '../../lambdas/repositories/keys.ts';
+import { rulesHearing } from '../support/heard-events.ts';
 import { discard, resolved, resourcesOf, type Synthesised, synthesise, targetOf } from '../support/synthesised.ts';
 
 let stacks: Synthesised;
@@ -167,19 +168,9 @@ describe('schedules and rules', () => {
   });
 
   it('hears of machines that EC2 and AWS Health will take away, and of those Auto Scaling launches and ends', () => {
-    const heard = ['health-event', 'spot-interruption', 'lifecycle-terminate'].map(
-      (name) => `events/heard/${name}.json`,
-    );
     const rules = Object.values(resourcesOf(stacks.controlPlane, 'AWS::Events::Rule'));
-    for (const file of [...heard, 'events/scaling-event.json', 'events/compute-event.json']) {
-      const event = JSON.parse(readFileSync(file, 'utf8'));
-      const hearing = rules.filter(({ Properties }) => {
-        const { source, 'detail-type': types, detail = {} } = Properties['EventPattern'] ?? {};
-        if (!source?.includes(event.source) || !types.includes(event['detail-type'])) return false;
-        return Object.entries(detail).every(([name, values]) => (values as unknown[]).includes(event.detail[name]));
-      });
-      expect(hearing, file).toHaveLength(1);
-    }
+    for (const name of ['heard/health-event', 'heard/spot-interruption', 'heard/lifecycle-terminate', 'scaling-event'])
+      expect(rulesHearing(rules, `events/${name}.json`), name).toHaveLength(1);
   });
 
   it('hears of flows that ended other than well', () => {

@@ -22,7 +22,7 @@ const anEvent = (number: number): OctaviaEvent => ({
   load_balancer_id: 'lb',
   resource: 'loadbalancer',
   resource_id: 'lb',
-  detail: { from: 'PENDING_UPDATE', to: 'ACTIVE' },
+  detail: { from: 'ACTIVE', to: 'PENDING_UPDATE', load_balancer_name: 'web' },
 });
 
 describe('a lazy driver', () => {

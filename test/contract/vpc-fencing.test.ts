@@ -123,6 +123,23 @@ describe('the two calls that move an IPv6 VIP', () => {
 });
 
 describe('a public VIP', () => {
+  it('that nobody has is not had by a late call either, whose amphora stays plugged', async () => {
+    const { balancer, holder } = await plugged('subnet-p');
+    const before = structuredClone(world.interfacesOf('b'));
+    await balancer.take('a', 5);
+    const { arrival, release } = world.ec2.hold('AssignPrivateIpAddresses');
+    const late = outcome(balancer.take('b', 6));
+    await arrival;
+    await balancer.take('a', 7);
+    await balancer.unplug('a');
+    release();
+    expect(await late).toBeInstanceOf(Superseded);
+    expect(holder()).toBeUndefined();
+    expect(world.interfacesOf('b')).toEqual(before);
+    await balancer.take('b', 8);
+    expect(holder()).toBe('b');
+  });
+
   it('leaves no Elastic IP when it was released while it was taken', async () => {
     const before = world.footprint();
     const { balancer } = await plugged('subnet-p');

@@ -35,6 +35,8 @@ export interface VpcSide {
   plug(plug: VpcPlug & { amphora: PluggedAmphora; token: string }): Promise<{ interfaceId: string; address: string }>;
   /** No error when the machine is gone. */
   unplug(loadBalancerId: string, amphora: PluggedAmphora, addresses: PlacedAddress[]): Promise<void>;
+  /** Takes the addresses away, and nothing else; no error when it has none. */
+  drop(computeId: string, addresses: PlacedAddress[]): Promise<void>;
   /** To this machine, away from whichever has them; again: they stay. */
   move(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void>;
   allow(wanted: VpcPlug & { rules: VipRule[] }, computeIds: string[]): Promise<void>;
@@ -90,6 +92,10 @@ export class Ec2Side implements VpcSide {
       await this.#interfaces.remove(loadBalancerId, forAmphora(id));
       await this.#interfaces.clear(compute_id, addresses, this.#isFor(loadBalancerId));
     });
+  }
+
+  drop(computeId: string, addresses: PlacedAddress[]): Promise<void> {
+    return eventually(() => this.#interfaces.clear(computeId, addresses, () => false));
   }
 
   move(loadBalancerId: string, computeId: string, addresses: PlacedAddress[]): Promise<void> {

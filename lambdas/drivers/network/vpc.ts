@@ -108,8 +108,10 @@ export class VpcNetworkDriver implements NetworkDriver {
   }
 
   async #giveUp(loadBalancerId: string, vip: Vip, late: PluggedAmphora): Promise<void> {
+    // It may yet be told to take the VIP, by a call that is not late.
+    if (await this.#owners.isKnown(loadBalancerId)) return this.#side.drop(late.compute_id, this.#placed(vip));
     await this.#takeAway(loadBalancerId, vip, late);
-    if (!(await this.#owners.isKnown(loadBalancerId))) await this.#removeTraces(loadBalancerId, vip);
+    await this.#removeTraces(loadBalancerId, vip);
   }
 
   async allow(loadBalancerId: string, vip: FilteredVip, rules: VipRule[]): Promise<void> {

@@ -39,7 +39,7 @@ beforeAll(() => {
     'octavia:member_cidrs': ['10.0.0.0/16', '192.168.0.0/16'],
     'octavia:vip_security_groups': 'sg-0f1b2c3d',
   });
-}, 120_000);
+}, 400_000);
 afterAll(() => {
   discard(made);
   discard(given);
@@ -258,5 +258,5 @@ describe('a deployment without amphorae', () => {
     } finally {
       discard(noop);
     }
-  });
+  }, 200_000);
 });

@@ -26,8 +26,8 @@ export interface FunctionSpec {
   putsObjects?: true;
   /** Of the machines amphorae run on it builds some, or ends some. */
   machines?: 'builds' | 'ends';
-  /** Knows the addresses of VIPs; or moves them with AWS as well. */
-  vips?: 'knows' | 'moves';
+  /** Knows the addresses of VIPs; or says to AWS who may reach them; or moves them as well. */
+  vips?: 'knows' | 'filters' | 'moves';
   /** Looks at machines of users. */
   describesInstances?: true;
   /** Talks to amphorae. Of AWS it reaches the table and S3 only. */
@@ -92,6 +92,7 @@ export const functions = {
     timeoutSeconds: 30,
     table: 'write',
     starts: ['create-load-balancer', 'delete-load-balancer', 'failover-load-balancer'],
+    vips: 'filters',
   },
   'worker-relay': {
     entry: 'worker/lambda-relay.ts',

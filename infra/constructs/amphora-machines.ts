@@ -63,7 +63,7 @@ export class AmphoraMachines extends Construct {
   }
 
   grantTo(lambda: LambdaFunction, { machines, vips }: FunctionSpec): void {
-    const statements = [...this.#onMachines(machines), ...(vips === 'moves' ? this.#onVips() : [])];
+    const statements = [...this.#onMachines(machines), ...this.#onVips(vips)];
     if (statements.length === 0) return;
     for (const statement of statements) lambda.addToRolePolicy(statement);
     acknowledgeMachines(lambda.role!, statements);
@@ -101,13 +101,17 @@ export class AmphoraMachines extends Construct {
     ];
   }
 
-  #onVips(): iam.PolicyStatement[] {
+  #onVips(vips: FunctionSpec['vips']): iam.PolicyStatement[] {
+    if (vips !== 'filters' && vips !== 'moves') return [];
     const { network, choices } = this.#props;
     const permissions = this.#permissions;
     const isPublic = network.subnets.some((subnet) => subnet.public);
     const looked = ['NetworkInterfaces', 'SecurityGroups', 'SecurityGroupRules', 'Addresses'];
+    const looks = permissions.looks(...looked.map((what) => `ec2:Describe${what}`));
+    const filters = [looks, ...permissions.filtersVips(choices.vipSecurityGroups)];
+    if (vips === 'filters') return filters;
     return [
-      permissions.looks(...looked.map((what) => `ec2:Describe${what}`)),
+      ...filters,
       ...permissions.movesVips(choices.vipSecurityGroups),
       ...(isPublic ? permissions.movesElasticIps() : []),
     ];

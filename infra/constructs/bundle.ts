@@ -27,6 +27,7 @@ const unusedBy = ({
   putsObjects,
   machines,
   vips,
+  describesInstances,
 }: FunctionSpec): string[] => [
   ...(sends ? [] : [driver('queue/sqs.ts'), '@aws-sdk/client-sqs']),
   ...(publishes ? [] : [driver('events/eventbridge.ts'), '@aws-sdk/client-eventbridge']),
@@ -38,8 +39,9 @@ const unusedBy = ({
   ...(putsObjects ? [] : [driver('objects/s3.ts')]),
   ...(machines ? [] : [join(root, 'lambdas', 'runtime', 'ec2-compute.ts')]),
   ...(vips ? [] : [join(root, 'lambdas', 'runtime', 'vpc-network.ts')]),
-  ...(vips === 'moves' ? [] : [driver('network/vpc-side.ts')]),
-  ...(machines || vips === 'moves' ? [] : ['@aws-sdk/client-ec2']),
+  ...(vips && vips !== 'knows' ? [] : [driver('network/vpc-side.ts')]),
+  ...(describesInstances ? [] : [driver('compute/ec2-instances.ts')]),
+  ...(machines || (vips && vips !== 'knows') || describesInstances ? [] : ['@aws-sdk/client-ec2']),
 ];
 
 /**

@@ -61,26 +61,32 @@ export class Ec2Permissions {
   }
 
   /** @param named groups of users, which a VIP may be given */
-  movesVips(named: readonly string[]): iam.PolicyStatement[] {
-    const interfaces = ['network-interface/*'];
-    const attached = ['network-interface/*', 'instance/*'];
+  filtersVips(named: readonly string[]): iam.PolicyStatement[] {
     const isOfLoadBalancer = { ...this.#ours, Null: { [`aws:ResourceTag/${loadBalancerKey}`]: 'false' } };
-    const namedGroups = named.map((id) => `security-group/${id}`);
+    const groups = [...attached, 'security-group/*'];
+    return [
+      this.#on(['ModifyNetworkInterfaceAttribute'], groups, this.#ours),
+      ...(named.length === 0 ? [] : [this.#on(['ModifyNetworkInterfaceAttribute'], groupsOf(named), {})]),
+      this.#on(['CreateSecurityGroup'], ['security-group/*'], this.#asked),
+      this.#on(['CreateSecurityGroup'], [`vpc/${this.#given.vpcId}`], {}),
+      this.#on(ruleActions, ['security-group/*'], isOfLoadBalancer),
+      this.#on(ruleActions, ['security-group-rule/*'], {}),
+      this.#on(['CreateTags'], ['security-group/*'], createdBy('CreateSecurityGroup')),
+    ];
+  }
+
+  /** Beside what filters them. @param named groups of users, which a VIP may be given */
+  movesVips(named: readonly string[]): iam.PolicyStatement[] {
+    const isOfLoadBalancer = { ...this.#ours, Null: { [`aws:ResourceTag/${loadBalancerKey}`]: 'false' } };
     return [
       this.#on([...addressActions, 'DeleteNetworkInterface'], interfaces, this.#ours),
       this.#on(['AttachNetworkInterface', 'DetachNetworkInterface'], attached, this.#ours),
-      this.#on(['ModifyNetworkInterfaceAttribute'], [...attached, 'security-group/*'], this.#ours),
       this.#on(['CreateNetworkInterface'], interfaces, this.#asked),
       this.#on(['CreateNetworkInterface'], ['security-group/*'], this.#ours),
       this.#on(['CreateNetworkInterface'], this.#subnets, {}),
-      ...(named.length === 0
-        ? []
-        : [this.#on(['ModifyNetworkInterfaceAttribute', 'CreateNetworkInterface'], namedGroups, {})]),
-      this.#on(['CreateSecurityGroup'], ['security-group/*'], this.#asked),
-      this.#on(['CreateSecurityGroup'], [`vpc/${this.#given.vpcId}`], {}),
-      this.#on([...ruleActions, 'DeleteSecurityGroup'], ['security-group/*'], isOfLoadBalancer),
-      this.#on(ruleActions, ['security-group-rule/*'], {}),
-      this.#on(['CreateTags'], [...interfaces, 'security-group/*'], createdBy(...taggedActions)),
+      ...(named.length === 0 ? [] : [this.#on(['CreateNetworkInterface'], groupsOf(named), {})]),
+      this.#on(['DeleteSecurityGroup'], ['security-group/*'], isOfLoadBalancer),
+      this.#on(['CreateTags'], interfaces, createdBy('CreateNetworkInterface')),
     ];
   }
 
@@ -138,7 +144,9 @@ const addressActions = [
   'UnassignIpv6Addresses',
 ];
 const ruleActions = ['AuthorizeSecurityGroupIngress', 'RevokeSecurityGroupIngress'];
-const taggedActions = ['CreateNetworkInterface', 'CreateSecurityGroup'];
+const interfaces = ['network-interface/*'];
+const attached = [...interfaces, 'instance/*'];
+const groupsOf = (ids: readonly string[]) => ids.map((id) => `security-group/${id}`);
 /** Whatever a request or a later version of the template says. */
 const secured = { 'ec2:MetadataHttpTokens': 'required' };
 const createdBy = (...actions: string[]): Conditions => ({ StringEquals: { 'ec2:CreateAction': actions } });

@@ -14,7 +14,7 @@ export interface NetworkProps extends StackProps {
   amphorae: AmphoraChoices | undefined;
 }
 
-/** In 4,096 addresses the upper half is for VIPs. */
+/** Of 4,096 addresses the third quarter is for VIPs: the first and the last are AWS's. */
 const amphoraMask = 20;
 
 export class Network extends Stack {
@@ -83,7 +83,7 @@ export class Network extends Stack {
       name: `amphorae-${index + 1}`,
       zone: subnet.availabilityZone,
       cidr: subnet.ipv4CidrBlock,
-      vips: upperHalf(subnet.ipv4CidrBlock),
+      vips: thirdQuarter(subnet.ipv4CidrBlock),
       amphorae: true,
       ...(amphorae.areVipsPublic && { public: true }),
       ...(amphorae.egress === 'ipv6' && { cidr_v6: this.#version6Of(subnet, index) }),
@@ -108,10 +108,10 @@ function subnetsOf({ egress, areVipsPublic }: AmphoraChoices): ec2.SubnetConfigu
   return areVipsPublic ? { ...of, subnetType: PUBLIC, mapPublicIpOnLaunch: false } : { ...of, subnetType: inside };
 }
 
-function upperHalf(cidr: string): string {
+function thirdQuarter(cidr: string): string {
   const [address, length] = cidr.split('/') as [string, string];
   const bytes = address.split('.').map(Number);
   const half = 2 ** (31 - Number(length));
-  const upper = bytes.reduce((sum, byte) => sum * 256 + byte, 0) + half;
-  return `${[24, 16, 8, 0].map((shift) => (upper >>> shift) & 255).join('.')}/${Number(length) + 1}`;
+  const begin = bytes.reduce((sum, byte) => sum * 256 + byte, 0) + half;
+  return `${[24, 16, 8, 0].map((shift) => (begin >>> shift) & 255).join('.')}/${Number(length) + 2}`;
 }

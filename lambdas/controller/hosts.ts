@@ -47,7 +47,7 @@ export async function placeOnHost(
   load_balancer_id: string | null,
 ): Promise<string | null> {
   const { table, clock, compute, newId } = services;
-  if (colocation === 1 || compute.deleteHost === undefined) return null;
+  if (colocation === 1 || !(await compute.hasHosts())) return null;
   const wanted = { ...wish, colocation, image_id: await compute.currentImage(wish) };
   const guest = { amphora_id, load_balancer_id };
   return untilWon(services, 'hosts', async () => {
@@ -81,6 +81,6 @@ export async function endMachine(services: Services, amphoraId: string): Promise
 /** A machine without a row. A host that is not known either was ended before a late build made it anew, with nobody else on it. */
 export async function endStray(services: Services, { compute_id, host_id }: Compute): Promise<void> {
   const isStrayHost = typeof host_id === 'string' && (await readHost(services.table, host_id)) === undefined;
-  if (isStrayHost) await services.compute.deleteHost?.(host_id);
+  if (isStrayHost) await services.compute.deleteHost(host_id);
   else await services.compute.delete(compute_id);
 }

@@ -78,6 +78,22 @@ export function requestOperation(services: Requester, { id, operation }: LoadBal
   );
 }
 
+export interface FilterMessage {
+  load_balancer_id: string;
+  filter: true;
+}
+
+/**
+ * In a group of its own: what the network is slow to take does not keep a failover waiting.
+ * @param sign distinguishes what told of the change
+ * @throws DriverError when the queue does not take it, so that whoever tells of the change tells again
+ */
+export function requestFilter({ queue }: Requester, load_balancer_id: string, sign: string): Promise<void> {
+  const body: FilterMessage = { load_balancer_id, filter: true };
+  const group = `filter-${load_balancer_id}`;
+  return queue.send('operations', { group, deduplication: `${group}-${sign}`, body: { ...body, ...origin() } });
+}
+
 /** Whatever a PENDING load balancer waits for. @param again distinguishes the same request made once more */
 export function requestWhatIsPending(services: Requester, row: LoadBalancerRow, again = ''): Promise<void> {
   if (row.operation === null) return Promise.resolve();

@@ -22,7 +22,7 @@ async function endIfEmpty(services: Services, host: HostRow): Promise<boolean> {
   await freePlaces(services, host);
   const now = await readHost(services.table, host.id);
   if (now === undefined || !(await closeEmptyHost(services, now))) return false;
-  await services.compute.deleteHost?.(host.id);
+  await services.compute.deleteHost(host.id);
   await forgetHost(services, host.id);
   return true;
 }
@@ -30,7 +30,7 @@ async function endIfEmpty(services: Services, host: HostRow): Promise<boolean> {
 /** @returns how many were ended @throws AggregateError after all were tried */
 export async function endEmptyHosts(services: Services): Promise<number> {
   // Nothing to look at where machines are never shared.
-  if (services.compute.deleteHost === undefined) return 0;
+  if (!(await services.compute.hasHosts())) return 0;
   const failures: unknown[] = [];
   const ended = await each(await readHosts(services.table), failures, (host) => endIfEmpty(services, host));
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} hosts could not be looked after`);

@@ -1,4 +1,6 @@
 // Tasks that plug interfaces and move VIPs: Octavia's network tasks.
+
+import { filterVip } from '../controller/vip-filter.ts';
 import type { AmphoraRow } from '../domain/amphora.ts';
 import { Superseded } from '../domain/errors.ts';
 import type { LoadBalancerRow } from '../domain/load-balancer.ts';
@@ -29,7 +31,8 @@ const PlugVip: Task<OfAmphora> = async (services, input) => {
   const machine = { id: amphora.id, compute_id: amphora.compute_id ?? '', lb_network_ip: amphora.lb_network_ip ?? '' };
   const plugged = await services.network.plugVip(loadBalancer.id, loadBalancer, machine);
   const ports = { ...plugged, ha_ip: loadBalancer.vip_address, ha_port_id: loadBalancer.vip_port_id };
-  if (await setAmphora(services, amphora.id, ports, { differs: { status: 'PENDING_DELETE' } })) return;
+  if (await setAmphora(services, amphora.id, ports, { differs: { status: 'PENDING_DELETE' } }))
+    return filterVip(services, loadBalancer.id);
   // It was given up meanwhile, and whoever did so saw no interface yet.
   await services.network.unplugVip(loadBalancer.id, loadBalancer, amphora.id);
   throw new Superseded(`amphora ${amphora.id} is gone`);

@@ -1,6 +1,7 @@
 // Controller worker, the part that starts flows: what a load balancer's row asks for is started once, when nobody holds it.
 import { createHash } from 'node:crypto';
-import type { OperationMessage } from '../controller/requests.ts';
+import type { FilterMessage, OperationMessage } from '../controller/requests.ts';
+import { filterVip } from '../controller/vip-filter.ts';
 import { NotReady } from '../domain/errors.ts';
 import type { LoadBalancerRow, OperationKind } from '../domain/load-balancer.ts';
 import type { FlowName } from '../drivers/flows/flow-driver.ts';
@@ -56,9 +57,12 @@ async function startUnlessHeld(
   }
 }
 
+type Body = OperationMessage | FilterMessage;
+
 export const startOperationHandler = (services: Services): SqsHandler =>
-  sqsHandler<OperationMessage>(
+  sqsHandler<Body>(
     services.logger,
-    (body) => `${body.load_balancer_id}/${body.operation_id}`,
-    (_key, bodies) => startUnlessHeld(services, bodies[0]!),
+    (body) => `${body.load_balancer_id}/${'filter' in body ? 'filter' : body.operation_id}`,
+    async (_key, [body]) =>
+      'filter' in body! ? filterVip(services, body.load_balancer_id) : startUnlessHeld(services, body!),
   );

@@ -125,6 +125,10 @@ export class ProcessComputeDriver implements ComputeDriver {
   }
 
   /** All of them are on this machine in any case: a host is a name that some have in common. */
+  async hasHosts(): Promise<boolean> {
+    return true;
+  }
+
   async deleteHost(hostId: string): Promise<void> {
     const there = AmphoraDirectory.list(this.#root).filter(({ machine }) => machine?.host_id === hostId);
     await Promise.all(there.map(({ amphoraId }) => this.delete(prefix + amphoraId)));

@@ -108,6 +108,12 @@ class QemuCompute implements ComputeDriver {
   async delete(amphoraId: string): Promise<void> {
     if (amphoraId === this.#amphoraId) await this.#machine![Symbol.asyncDispose]();
   }
+  async hasHosts(): Promise<boolean> {
+    return false;
+  }
+
+  async deleteHost(): Promise<void> {}
+
   async list(): Promise<Compute[]> {
     return this.#amphoraId === undefined ? [] : [await this.get(this.#amphoraId)];
   }

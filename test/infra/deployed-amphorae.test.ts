@@ -128,6 +128,23 @@ describe.skipIf(missing)('deployed with EC2 and VPC drivers, the stacks', () => 
     say('heartbeats: from the agent by SQS to the health manager');
   });
 
+  it('open its ports in a security group of its own, for whom a listener allows', async () => {
+    const doors = () => {
+      const its = [...machines.ec2.account.groups.values()].find(({ name }) => name.endsWith(web.id));
+      return its?.rules.map(({ protocol, from, cidr }) => `${protocol} ${from} ${cidr}`).toSorted();
+    };
+    await eventually('the first port is open', () => doors()?.join() === 'tcp 8080 0.0.0.0/0');
+    const listener = { loadbalancer_id: web.id, protocol: 'TCP', protocol_port: 8081, allowed_cidrs: ['192.0.2.0/24'] };
+    const { id } = await cloud.client.create('listeners', listener);
+    await eventually('another port is open', () => doors()?.length === 2, 20_000);
+    expect(doors()).toEqual(['tcp 8080 0.0.0.0/0', 'tcp 8081 192.0.2.0/24']);
+    await cloud.settled(web.id);
+    await cloud.client.call('DELETE', `/v2.0/lbaas/listeners/${id}`);
+    await eventually('it is shut again', () => doors()?.length === 1, 20_000);
+    await cloud.settled(web.id);
+    say('security group: ports opened and shut as listeners come and go, told by the stream of the table');
+  }, 120_000);
+
   it('bring a member into force by the worker, which asks nothing of EC2', async () => {
     const [{ id }] = web.pools as [{ id: string }];
     const asked = await step('member', async () => {

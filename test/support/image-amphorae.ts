@@ -142,6 +142,12 @@ export class ImageCompute implements ComputeDriver {
     this.#machines.delete(amphoraId);
   }
 
+  async hasHosts(): Promise<boolean> {
+    return false;
+  }
+
+  async deleteHost(): Promise<void> {}
+
   async list(): Promise<Compute[]> {
     return Promise.all([...this.#machines.keys()].map((id) => this.get(id)));
   }

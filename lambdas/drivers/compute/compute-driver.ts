@@ -15,7 +15,7 @@ export interface AmphoraBoot {
   image_tag: string | null;
   /** Wished on another host than the others of the group, as far as there is one; absent or null: anywhere. */
   server_group?: string | null;
-  /** Which machine it goes on, of a driver that has `deleteHost`; absent or null: one of its own. */
+  /** Which machine it goes on, of a driver that has hosts; absent or null: one of its own. */
   host_id?: string | null;
 }
 
@@ -48,10 +48,11 @@ export interface ComputeDriver {
   /** Every machine that carries our tag, for the sweep of orphans; of a host, each amphora. */
   list(): Promise<Compute[]>;
   /**
-   * Ends a host, with whatever is still on it; no error when there is none. Whoever has it can put several amphorae on one machine: `build`
-   * makes the machine with the first boot that names the host, and starts the others beside it, each with its own agent, address and
-   * HAProxy. How many come is not the driver's to count. A driver that cannot do that leaves it out, and is never told of a host:
-   * amphorae of flavors with colocation get machines of their own.
+   * Whether several amphorae can be on one machine: `build` makes the machine with the first boot that names the host, and starts the others
+   * beside it, each with its own agent, address and HAProxy. How many come is not the driver's to count. A driver that cannot do that is
+   * never told of a host: amphorae of flavors with colocation get machines of their own.
    */
-  deleteHost?(hostId: string): Promise<void>;
+  hasHosts(): Promise<boolean>;
+  /** Ends a host, with whatever is still on it; no error when there is none. */
+  deleteHost(hostId: string): Promise<void>;
 }

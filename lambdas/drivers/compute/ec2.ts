@@ -92,6 +92,13 @@ export class Ec2ComputeDriver implements ComputeDriver {
     await this.#launches.forget(amphoraId, computeId);
   }
 
+  /** An instance is one amphora. */
+  async hasHosts(): Promise<boolean> {
+    return false;
+  }
+
+  async deleteHost(): Promise<void> {}
+
   async list(): Promise<Compute[]> {
     const Filters = [...this.#ours(), { Name: 'instance-state-name', Values: standing }];
     const instances = await asking('list of machines', async () => {

@@ -50,6 +50,10 @@ export class NoopComputeDriver implements ComputeDriver {
     this.#machines.set(computeId, { ...machine, state: 'GONE', lb_network_ip: null });
   }
 
+  async hasHosts(): Promise<boolean> {
+    return true;
+  }
+
   async deleteHost(hostId: string): Promise<void> {
     for (const { compute_id, host_id } of await this.list()) if (host_id === hostId) await this.delete(compute_id);
     this.hosts.delete(hostId);

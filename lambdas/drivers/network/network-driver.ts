@@ -1,6 +1,7 @@
 // Subnets, VIPs and who holds them: Neutron's place in Octavia. On AWS a VPC, on one machine loopback addresses.
 
 import type { AdditionalVip, AdditionalVipWish } from '../../domain/load-balancer.ts';
+import type { VipRule } from '../../domain/vip-rules.ts';
 
 export interface VipRequest {
   load_balancer_id: string;
@@ -32,12 +33,7 @@ export interface FilteredVip extends Vip {
   vip_sg_ids?: string[];
 }
 
-/** A door in the network's filter: HAProxy judges the same addresses again, where a network has no filter it judges alone. */
-export interface VipRule {
-  protocol: 'tcp' | 'udp' | 'sctp';
-  port: number;
-  cidr: string;
-}
+export type { VipRule } from '../../domain/vip-rules.ts';
 
 export interface Subnet {
   id: string;
@@ -89,7 +85,10 @@ export interface NetworkDriver {
     epoch: number,
     leaving?: string | null,
   ): Promise<void>;
-  /** From here on these alone may reach the VIP, of all there ever were. Opened by nobody else, it is closed until then. */
+  /**
+   * From here on these alone may reach the VIP, of all there ever were. Opened by nobody else, it is closed until then. HAProxy judges the same
+   * addresses again; where a network has no filter it judges alone.
+   */
   allow(loadBalancerId: string, vip: FilteredVip, rules: VipRule[]): Promise<void>;
   /** The amphora that has the VIP now, null when none. */
   vipOwner(loadBalancerId: string, vip: Vip): Promise<string | null>;

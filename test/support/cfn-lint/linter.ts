@@ -31,9 +31,13 @@ export async function lint(templates: string[]): Promise<string[]> {
   } catch (error) {
     const { code, stdout } = error as { code: unknown; stdout: string };
     const lines = linesOf(stdout ?? '');
-    if (isOfFindings(code) && lines.length > 0) return lines;
+    if (isOfFindings(code) && stdout.trim() !== '') return lines;
     throw error;
   }
 }
 
-const linesOf = (text: string): string[] => text.split('\n').filter((line) => line.trim() !== '');
+/** In CloudFormation's reference, and not yet in the linter's. */
+const isUnknownToIt = (line: string): boolean => line.includes("E3006:Resource type 'AWS::EC2::SubnetCidrReservation'");
+
+const linesOf = (text: string): string[] =>
+  text.split('\n').filter((line) => line.trim() !== '' && !isUnknownToIt(line));

@@ -68,7 +68,7 @@ const statements = {
   storm_guard_released: state('enough of them are heard again', ['amphora'], storm),
   orphan_swept: state(
     'what belonged to nobody was removed',
-    ['amphora', 'compute', 'vip'],
+    ['amphora', 'compute', 'vip', 'network'],
     detail({
       status: z.string().optional(),
       amphora_id: z.string().optional(),

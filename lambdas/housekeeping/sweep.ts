@@ -91,6 +91,18 @@ async function sweepVips(services: Services, { owners }: Sight, failures: unknow
   });
 }
 
+/** What the network has with the tag of a load balancer that is no more: of a record that was lost, or made by a call that came too late. */
+async function sweepTagged(services: Services, { owners }: Sight, failures: unknown[]): Promise<number> {
+  // Those that are still written down are swept with their VIP.
+  const held = new Set((await services.network.listVips()).map(({ load_balancer_id }) => load_balancer_id));
+  return each(await services.network.listTagged(), failures, async (id) => {
+    if (owners.has(id) || held.has(id) || (await readLoadBalancer(services.table, id))) return false;
+    await services.network.removeTagged(id);
+    await announce(services, nobody, 'orphan_swept', 'network', id, {}, 'swept');
+    return true;
+  });
+}
+
 /**
  * @returns how many of each were swept
  * @throws AggregateError after everything was tried, with why some could not be removed
@@ -102,6 +114,7 @@ export async function sweepOrphans(services: Services) {
     amphorae: await sweepAmphorae(services, sight, failures),
     machines: await sweepMachines(services, sight, failures),
     vips: await sweepVips(services, sight, failures),
+    tagged: await sweepTagged(services, sight, failures),
   };
   if (failures.length > 0)
     throw new AggregateError(failures, `${failures.length} of what belongs to nobody could not be removed`);

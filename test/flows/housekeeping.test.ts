@@ -11,7 +11,7 @@ import { FlowWorld } from '../support/flow-world.ts';
 let world: FlowWorld;
 afterEach(() => world.close());
 
-const nothing = { amphorae: 0, machines: 0, vips: 0 };
+const nothing = { amphorae: 0, machines: 0, vips: 0, tagged: 0 };
 const countOf = (call: string) => world.journal.filter((one) => one === call).length;
 
 async function withSpares(spare_amphorae: number): Promise<void> {
@@ -95,7 +95,7 @@ describe('the sweep', () => {
     await world.outside.network.allocateVip({ load_balancer_id: 'none', subnet_id: subnet!.id, ...none });
     expect(await sweepOrphans(world.services)).toEqual(nothing);
     world.clock.turn(world.services.config.orphan_age_ms + 1);
-    expect(await sweepOrphans(world.services)).toEqual({ ...nothing, vips: 1 });
+    expect(await sweepOrphans(world.services)).toEqual({ ...nothing, vips: 1, tagged: 0 });
     expect(await world.outside.network.listVips()).toEqual([]);
   });
 

@@ -101,4 +101,8 @@ export interface NetworkDriver {
   checkQosPolicy(id: string): Promise<void>;
   /** Load balancers that hold a VIP, for the sweep of orphans. */
   listVips(): Promise<{ load_balancer_id: string; vip: Vip; allocated_at: number }[]>;
+  /** Load balancers of which the network itself has something with their tag, whatever is written of them; for the sweep of orphans. */
+  listTagged(): Promise<string[]>;
+  /** Takes away whatever has the tag of a load balancer that is no more; no error when there is nothing. */
+  removeTagged(loadBalancerId: string): Promise<void>;
 }

@@ -60,6 +60,13 @@ export class TableNetworkDriver implements NetworkDriver {
   /** Nothing filters packets here but HAProxy. */
   async allow(): Promise<void> {}
 
+  /** All of it is in the table. */
+  async listTagged(): Promise<string[]> {
+    return [];
+  }
+
+  async removeTagged(): Promise<void> {}
+
   async vipOwner(loadBalancerId: string): Promise<string | null> {
     return this.#owners.ownerOf(loadBalancerId);
   }

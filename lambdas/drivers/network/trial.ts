@@ -61,5 +61,7 @@ export function trialNetwork(network: NetworkDriver): NetworkDriver {
     checkSecurityGroup: (id) => network.checkSecurityGroup(id),
     checkQosPolicy: (id) => network.checkQosPolicy(id),
     listVips: () => network.listVips(),
+    listTagged: never,
+    removeTagged: never,
   };
 }

@@ -12,7 +12,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { asking } from '../ec2-errors.ts';
 import { leaving } from './vpc-addresses.ts';
-import { forAddress, madeFor, taggedForAddress } from './vpc-tags.ts';
+import { forAddress, loadBalancersOf, madeFor, madeForAny, taggedForAddress } from './vpc-tags.ts';
 
 export class VpcElasticIps {
   readonly #client: () => EC2Client;
@@ -25,7 +25,7 @@ export class VpcElasticIps {
 
   /** It moves along with the address it belongs to; the first time, and should it not have, it is put there. */
   async associate(loadBalancerId: string, address: string, target: NetworkInterface): Promise<void> {
-    const [first, ...others] = await this.#find(loadBalancerId, forAddress(address));
+    const [first, ...others] = await this.#find([...madeFor(this.#deployment, loadBalancerId), forAddress(address)]);
     // Of an allocation whose answer was lost.
     for (const other of others) await this.#release(other);
     const AllocationId = first?.AllocationId ?? (await this.#allocate(loadBalancerId, address));
@@ -36,13 +36,17 @@ export class VpcElasticIps {
   }
 
   async release(loadBalancerId: string): Promise<void> {
-    for (const address of await this.#find(loadBalancerId)) await this.#release(address);
+    for (const address of await this.#find(madeFor(this.#deployment, loadBalancerId))) await this.#release(address);
+  }
+
+  /** Load balancers that have any. */
+  async tagged(): Promise<string[]> {
+    return loadBalancersOf((await this.#find(madeForAny(this.#deployment))).map(({ Tags }) => Tags));
   }
 
   /** The one that serves first. */
-  async #find(loadBalancerId: string, ...more: Filter[]): Promise<Address[]> {
-    const Filters = [...madeFor(this.#deployment, loadBalancerId), ...more];
-    const { Addresses = [] } = await asking(`Elastic IPs of load balancer ${loadBalancerId}`, () =>
+  async #find(Filters: Filter[]): Promise<Address[]> {
+    const { Addresses = [] } = await asking('Elastic IPs of load balancers', () =>
       this.#client().send(new DescribeAddressesCommand({ Filters })),
     );
     const isIdle = (one: Address) => Number(one.AssociationId === undefined);

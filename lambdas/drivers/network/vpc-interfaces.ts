@@ -18,7 +18,7 @@ import { stableId } from './subnets.ts';
 import { findInterfaces, leaving, type VpcAddresses } from './vpc-addresses.ts';
 import type { PlacedAddress } from './vpc-side.ts';
 import type { VpcSubnet } from './vpc-subnets.ts';
-import { forAmphora, isFor, madeFor, taggedFor } from './vpc-tags.ts';
+import { forAmphora, isFor, loadBalancersOf, madeFor, madeForAny, taggedFor } from './vpc-tags.ts';
 
 export interface InterfaceOwner {
   loadBalancerId: string;
@@ -67,6 +67,12 @@ export class VpcInterfaces {
     const devices = attached.map(({ Attachment }) => Attachment?.DeviceIndex ?? 0);
     await this.#attach(computeId, made.NetworkInterfaceId!, Math.max(...devices) + 1);
     return made;
+  }
+
+  /** Load balancers that have some of their own. */
+  async tagged(): Promise<string[]> {
+    const all = await findInterfaces(this.#client(), madeForAny(this.#deployment));
+    return loadBalancersOf(all.map(({ TagSet }) => TagSet));
   }
 
   /** @param isGone those that may be taken away; all others of an interface stay */

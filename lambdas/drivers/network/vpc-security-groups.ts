@@ -4,16 +4,18 @@ import {
   CreateSecurityGroupCommand,
   DeleteSecurityGroupCommand,
   type EC2Client,
+  type Filter,
   type IpPermission,
   paginateDescribeSecurityGroupRules,
   paginateDescribeSecurityGroups,
   RevokeSecurityGroupIngressCommand,
+  type SecurityGroup,
   type SecurityGroupRule,
 } from '@aws-sdk/client-ec2';
 import { isAlreadyThere, isNotFound } from '../aws-errors.ts';
 import { asking } from '../ec2-errors.ts';
 import type { VipRule } from './network-driver.ts';
-import { madeFor, taggedFor } from './vpc-tags.ts';
+import { loadBalancersOf, madeFor, madeForAny, taggedFor } from './vpc-tags.ts';
 
 /** AWS takes 60 rules in a group unless asked for more; a port with many networks takes them all. */
 const rulesAtMost = 60;
@@ -53,11 +55,19 @@ export class VpcSecurityGroups {
   }
 
   async find(loadBalancerId: string): Promise<string | undefined> {
-    const Filters = madeFor(this.#deployment, loadBalancerId);
-    return asking(`security group of load balancer ${loadBalancerId}`, async () => {
+    return (await this.#find(madeFor(this.#deployment, loadBalancerId)))[0]?.GroupId;
+  }
+
+  /** Load balancers that have one. */
+  async tagged(): Promise<string[]> {
+    return loadBalancersOf((await this.#find(madeForAny(this.#deployment))).map(({ Tags }) => Tags));
+  }
+
+  async #find(Filters: Filter[]): Promise<SecurityGroup[]> {
+    return asking('security groups of load balancers', async () => {
       const question = { Filters, MaxResults: 1_000 };
       const pages = await Array.fromAsync(paginateDescribeSecurityGroups({ client: this.#client() }, question));
-      return pages.flatMap(({ SecurityGroups = [] }) => SecurityGroups)[0]?.GroupId;
+      return pages.flatMap(({ SecurityGroups = [] }) => SecurityGroups);
     });
   }
 

@@ -42,6 +42,8 @@ export interface VpcSide {
   allow(wanted: VpcPlug & { rules: VipRule[] }, computeIds: string[]): Promise<void>;
   /** What no machine has: group, Elastic IPs, interfaces that were never attached. */
   release(loadBalancerId: string): Promise<void>;
+  /** Ids of load balancers that something has as its tag. */
+  tagged(): Promise<string[]>;
 }
 
 export interface Ec2SideOptions {
@@ -85,6 +87,11 @@ export class Ec2Side implements VpcSide {
       first ??= { interfaceId: plugged.NetworkInterfaceId!, address: plugged.PrivateIpAddress! };
     }
     return first!;
+  }
+
+  async tagged(): Promise<string[]> {
+    const all = await Promise.all([this.#groups.tagged(), this.#interfaces.tagged(), this.#elasticIps.tagged()]);
+    return [...new Set(all.flat())].toSorted();
   }
 
   unplug(loadBalancerId: string, { id, compute_id }: PluggedAmphora, addresses: PlacedAddress[]): Promise<void> {

@@ -37,6 +37,16 @@ export const madeFor = (deployment: string, loadBalancerId: string): Filter[] =>
   { Name: `tag:${loadBalancerKey}`, Values: [loadBalancerId] },
 ];
 
+/** Whatever was made for any load balancer. */
+export const madeForAny = (deployment: string): Filter[] => [
+  { Name: `tag:${deploymentKey}`, Values: [deployment] },
+  { Name: 'tag-key', Values: [loadBalancerKey] },
+];
+
+type Tags = { Key?: string; Value?: string }[] | undefined;
+export const loadBalancersOf = (all: Tags[]): string[] =>
+  all.flatMap((tags = []) => tags.flatMap(({ Key, Value }) => (Key === loadBalancerKey && Value ? [Value] : [])));
+
 export const forAmphora = (amphoraId: string): Filter => ({ Name: `tag:${amphoraKey}`, Values: [amphoraId] });
 
 export const isOf = (deployment: string, tags: { Key?: string; Value?: string }[] = []): boolean =>

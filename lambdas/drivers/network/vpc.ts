@@ -121,6 +121,16 @@ export class VpcNetworkDriver implements NetworkDriver {
     await this.#side.allow(wanted, computeIds);
   }
 
+  listTagged(): Promise<string[]> {
+    return this.#side.tagged();
+  }
+
+  async removeTagged(loadBalancerId: string): Promise<void> {
+    await this.#side.release(loadBalancerId);
+    await this.#traces.forgetAll(loadBalancerId);
+    await this.#owners.forget(loadBalancerId);
+  }
+
   vipOwner(loadBalancerId: string): Promise<string | null> {
     return this.#owners.ownerOf(loadBalancerId);
   }

@@ -1,6 +1,7 @@
 // What whoever deploys may choose of amphorae: context `octavia:subnets`, `octavia:amphora_egress`, `octavia:public_vips`,
 // `octavia:member_cidrs`, and the settings of the drivers for EC2 and VPC.
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { parseSubnets } from '../lambdas/drivers/network/vpc-subnets.ts';
 import type { SettingName } from '../lambdas/runtime/config.ts';
 import type { GivenVpc, ImageChoice } from './settings.ts';
 
@@ -95,6 +96,7 @@ function subnetsOf(given: GivenSubnet[] | undefined, vpc: GivenVpc | undefined):
   if (!Array.isArray(given) || given.length === 0)
     throw invalid('subnets', 'a given VPC needs them: [{"id","zone","cidr","vips","amphorae":true}, ...]');
   for (const subnet of given) checkSubnet(subnet, vpc);
+  checkAsDriver(given, vpc);
   if (!given.some(({ amphorae }) => amphorae)) throw invalid('subnets', 'none is for amphorae: "amphorae": true');
   if (!given.some(({ vips, vips_v6 }) => vips ?? vips_v6))
     throw invalid('subnets', 'none has addresses for VIPs: "vips"');
@@ -116,6 +118,15 @@ function checkSubnet({ id, zone, cidr, vips, cidr_v6, vips_v6 }: GivenSubnet, vp
     if (range === undefined) continue;
     if (!isCidr(range, version) || whole === undefined || !isWithin(range, whole))
       throw invalid('subnets', `${id}: "${range}" is no part of ${whole}`);
+  }
+}
+
+/** As functions will judge them: what they would not start with is no deployment. */
+function checkAsDriver(given: GivenSubnet[], { id: vpc }: GivenVpc): void {
+  try {
+    parseSubnets(JSON.stringify(given.map((subnet) => ({ ...subnet, vpc }))));
+  } catch (error) {
+    throw invalid('subnets', (error as Error).message.replace(/^setting subnets: /, ''));
   }
 }
 

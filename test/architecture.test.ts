@@ -56,7 +56,7 @@ const allowed: Record<string, string[]> = {
     'amphora/agent-api.ts',
   ],
   'amphora/': ['amphora/'],
-  'infra/': ['infra/', 'lambdas/runtime/config.ts'],
+  'infra/': ['infra/', 'lambdas/runtime/config.ts', 'lambdas/drivers/network/vpc-subnets.ts'],
   'local/': ['lambdas/', 'amphora/', 'local/'],
   'bench/': ['lambdas/', 'amphora/', 'local/', 'bench/', 'test/support/'],
 };

@@ -22,9 +22,9 @@ const vpc = {
   subnet_ids: ['subnet-0c1b2c3d', 'subnet-0d1b2c3d'],
 };
 const subnets = [
-  { id: 'subnet-0a1b2c3d', zone: 'eu-central-1a', cidr: '10.0.1.0/24', vips: '10.0.1.128/25', amphorae: true },
-  { id: 'subnet-0b1b2c3d', zone: 'eu-central-1b', cidr: '10.0.2.0/24', vips: '10.0.2.128/25', amphorae: true },
-  { id: 'subnet-0e1b2c3d', zone: 'eu-central-1a', cidr: '10.0.3.0/24', vips: '10.0.3.0/25', public: true },
+  { id: 'subnet-0a1b2c3d', zone: 'eu-central-1a', cidr: '10.0.1.0/24', vips: '10.0.1.64/26', amphorae: true },
+  { id: 'subnet-0b1b2c3d', zone: 'eu-central-1b', cidr: '10.0.2.0/24', vips: '10.0.2.64/26', amphorae: true },
+  { id: 'subnet-0e1b2c3d', zone: 'eu-central-1a', cidr: '10.0.3.0/24', vips: '10.0.3.64/26', public: true },
 ];
 
 let made: Synthesised;

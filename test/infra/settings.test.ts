@@ -8,7 +8,7 @@ const subnet = (more: object = {}) => ({
   id: 'subnet-1',
   zone: 'a',
   cidr: '10.0.1.0/24',
-  vips: '10.0.1.128/25',
+  vips: '10.0.1.64/26',
   amphorae: true,
   ...more,
 });
@@ -44,7 +44,7 @@ describe('context of a deployment', () => {
       availability_zones: ['a', 'b'],
       subnet_ids: ['subnet-1', 'subnet-2'],
     };
-    const subnets = [{ id: 'subnet-1', zone: 'a', cidr: '10.0.1.0/24', vips: '10.0.1.128/25', amphorae: true }];
+    const subnets = [{ id: 'subnet-1', zone: 'a', cidr: '10.0.1.0/24', vips: '10.0.1.64/26', amphorae: true }];
     const given = {
       'octavia:name': 'blue',
       'octavia:vpc': JSON.stringify(vpc),
@@ -95,6 +95,10 @@ describe('context of a deployment', () => {
     [given({}, subnet({ id: 'mine' })), 'context octavia:subnets: "mine" needs id and zone'],
     [given({}, subnet({ zone: 'z' })), 'context octavia:subnets: subnet-1: octavia:vpc has no zone z'],
     [given({}, subnet({ cidr: '10.0.1.0' })), 'context octavia:subnets: subnet-1: cidr "10.0.1.0" is none'],
+    [
+      given({}, subnet({ vips: '10.0.1.128/25' })),
+      'context octavia:subnets: subnet-1: vips: 10.0.1.128/25 is not within 10.0.1.0/24, without its first four addresses and its last',
+    ],
     [
       given({}, subnet({ vips: '10.0.2.0/25' })),
       'context octavia:subnets: subnet-1: "10.0.2.0/25" is no part of 10.0.1.0/24',

@@ -1,23 +1,12 @@
 // What whoever deploys may choose of amphorae: context `octavia:subnets`, `octavia:amphora_egress`, `octavia:public_vips`,
 // `octavia:member_cidrs`, and the settings of the drivers for EC2 and VPC.
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
-import { parseSubnets } from '../lambdas/drivers/network/vpc-subnets.ts';
+import { parseSubnets, type VpcSubnet } from '../lambdas/drivers/network/vpc-subnets.ts';
 import type { SettingName } from '../lambdas/runtime/config.ts';
 import type { GivenVpc, ImageChoice } from './settings.ts';
 
 /** A subnet that is there already, as the setting `subnets` has it; its VPC is the given one. */
-export interface GivenSubnet {
-  id: string;
-  zone: string;
-  cidr: string;
-  /** Reserved by us for VIPs; in use by nobody else. */
-  vips?: string;
-  cidr_v6?: string;
-  vips_v6?: string;
-  amphorae?: boolean;
-  public?: boolean;
-  name?: string;
-}
+export type GivenSubnet = Omit<VpcSubnet, 'vpc'>;
 
 /** How heartbeats get to SQS; all else amphorae need of AWS comes through the free gateway of S3. */
 export const egresses = ['ipv6', 'endpoint', 'given'] as const;

@@ -4,6 +4,7 @@ import { Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import type { VpcSubnet } from '../../lambdas/drivers/network/vpc-subnets.ts';
 import type { AmphoraChoices } from '../amphora-choices.ts';
 
 /** Where the agent in an amphora listens, to the control plane and to the other of a pair. */
@@ -12,31 +13,17 @@ export const agentPort = 9443;
 const peerPort = 1025;
 const httpsPort = 443;
 
-/** A subnet as the setting `subnets` has it. */
-export interface AmphoraSubnet {
-  id: string;
-  vpc: string;
-  name?: string;
-  zone: string;
-  cidr: string;
-  vips?: string;
-  cidr_v6?: string;
-  vips_v6?: string;
-  amphorae?: boolean;
-  public?: boolean;
-}
-
 export interface AmphoraNetworkProps {
   vpc: ec2.IVpc;
   choices: AmphoraChoices;
-  subnets: AmphoraSubnet[];
+  subnets: VpcSubnet[];
   /** Of functions that talk to amphorae. */
   functions: ec2.SecurityGroup;
 }
 
 export class AmphoraNetwork extends Construct {
   readonly securityGroup: ec2.SecurityGroup;
-  readonly subnets: AmphoraSubnet[];
+  readonly subnets: VpcSubnet[];
   readonly #props: AmphoraNetworkProps;
 
   constructor(scope: Construct, props: AmphoraNetworkProps) {

@@ -3,9 +3,10 @@
 import { CfnOutput, Fn, Stack, type StackProps } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type { Construct } from 'constructs';
+import type { VpcSubnet } from '../../lambdas/drivers/network/vpc-subnets.ts';
 import { type AmphoraChoices, newVpcCidr } from '../amphora-choices.ts';
 import { acknowledgeRule } from '../constructs/acknowledge.ts';
-import { AmphoraNetwork, type AmphoraSubnet } from '../constructs/amphora-network.ts';
+import { AmphoraNetwork } from '../constructs/amphora-network.ts';
 import type { GivenVpc } from '../settings.ts';
 
 export interface NetworkProps extends StackProps {
@@ -75,7 +76,7 @@ export class Network extends Stack {
     return vpc;
   }
 
-  #newSubnets(amphorae: AmphoraChoices): AmphoraSubnet[] {
+  #newSubnets(amphorae: AmphoraChoices): VpcSubnet[] {
     const { subnets } = this.vpc.selectSubnets({ subnetGroupName: 'amphorae' });
     return subnets.map((subnet, index) => ({
       id: subnet.subnetId,

@@ -43,7 +43,13 @@ const allowed: Record<string, string[]> = {
   'lambdas/haproxy/': ['lambdas/domain/', 'lambdas/haproxy/'],
   'lambdas/lvs/': ['lambdas/domain/', 'lambdas/lvs/'],
   'lambdas/repositories/': ['lambdas/domain/', 'lambdas/repositories/', 'lambdas/drivers/table/table.ts'],
-  'lambdas/drivers/': ['lambdas/domain/', 'lambdas/drivers/', 'amphora/agent-api.ts', 'amphora/boot-document.ts'],
+  'lambdas/drivers/': [
+    'lambdas/domain/',
+    'lambdas/drivers/',
+    'amphora/agent-api.ts',
+    'amphora/boot-document.ts',
+    'amphora/image/stock-install.ts',
+  ],
   'lambdas/runtime/': ['lambdas/domain/', 'lambdas/drivers/', 'lambdas/repositories/', 'lambdas/runtime/'],
   'lambdas/controller/': [
     'lambdas/domain/',

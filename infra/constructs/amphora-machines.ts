@@ -1,6 +1,6 @@
 // What machines of amphorae have alike: their role, the template they are started by, and the bucket they fetch their keys from; and who
 // of the functions may make, end and plug them.
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { CfnOutput, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
@@ -29,6 +29,7 @@ const rootGigabytes = 8;
 /** Of Debian's images, and of ours, which are made of them. */
 const rootDevice = '/dev/xvda';
 const bootPrefix = 'boot';
+const kitPrefix = 'kit';
 /** Longer than any URL is given out for (setting `boot_right_ms`). */
 const oldestSignatureMs = 3_600_000;
 
@@ -76,6 +77,15 @@ export class AmphoraMachines extends Construct {
       }),
     );
     acknowledgeOwnObjects(lambda.role!, this.#bundles, bootPrefix);
+    if (machines !== 'builds') return;
+    // URLs it signs for its amphorae allow what it may itself.
+    lambda.addToRolePolicy(
+      new iam.PolicyStatement({
+        actions: ['s3:GetObject'],
+        resources: [this.#bundles.arnForObjects(`${kitPrefix}/*`)],
+      }),
+    );
+    acknowledgeOwnObjects(lambda.role!, this.#bundles, kitPrefix);
   }
 
   get #permissions(): Ec2Permissions {
@@ -162,7 +172,8 @@ export class AmphoraMachines extends Construct {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       removalPolicy: RemovalPolicy.DESTROY,
-      lifecycleRules: [{ expiration: Duration.days(1) }],
+      // The kit stays.
+      lifecycleRules: [{ prefix: `${bootPrefix}/`, expiration: Duration.days(1) }],
     });
     bucket.addToResourcePolicy(
       new iam.PolicyStatement({
@@ -173,6 +184,10 @@ export class AmphoraMachines extends Construct {
         conditions: { NumericGreaterThan: { 's3:signatureAge': String(oldestSignatureMs) } },
       }),
     );
+    new CfnOutput(this, 'BootBucket', {
+      value: bucket.bucketName,
+      description: 'Of boot bundles, and of a kit for stock images',
+    });
     acknowledgeRule(
       bucket,
       'S1',

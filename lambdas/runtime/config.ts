@@ -162,6 +162,10 @@ export const settings = {
     '',
     'EC2: what amphorae are made of: an AMI, tag:VALUE for the newest with octavia:image-tag=VALUE, or name:OWNER/PATTERN',
   ),
+  amphora_kit: word(
+    '',
+    'EC2: SHA-256 of the kit in the bucket of boot bundles by which machines of a stock Debian image become amphorae',
+  ),
   instance_types: word(
     't4g.small,t4g.medium',
     'EC2: types of amphorae whose flavor names none, the best first, separated by commas',

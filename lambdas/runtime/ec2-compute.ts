@@ -51,6 +51,7 @@ export function ec2Compute({ config, clock, table }: Parts, credentials: () => P
     spreadGroups: config.spread_groups,
     subnets: parseSubnets(config.subnets),
     image: config.amphora_image,
+    kit: config.amphora_kit,
     settings: bootSettings(config),
   });
 }

@@ -304,3 +304,16 @@ describe('ending a machine', () => {
     expect(await compute.list()).toEqual([]);
   });
 });
+
+describe('of a stock Debian image, an EC2 amphora', () => {
+  it('is told to fetch the kit from the bucket of its keys, by a URL that ends, and to run it before it becomes one', async () => {
+    const kit = 'ab'.repeat(32);
+    await using world = await Ec2World.start();
+    await world.compute({ kit }).build(bootOf());
+    const [instance] = [...world.ec2.account.instances.values()];
+    const script = instance!.userData;
+    expect(script).toMatch(new RegExp(`/kit/${kit}\\.tar\\.gz\\?X-Amz-Algorithm=.*X-Amz-Expires=900`));
+    expect(script).toContain(`echo "${kit}  $kit.tar.gz" | sha256sum --check`);
+    expect(script.indexOf('install.sh')).toBeLessThan(script.indexOf('systemctl start'));
+  });
+});

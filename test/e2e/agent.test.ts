@@ -65,7 +65,8 @@ const textOf = (servers: string[], extra: { listener?: string; frontends?: strin
   ].join('\n');
 
 /** Names of the members that answer a row of requests. */
-async function answering(requests = 12): Promise<string[]> {
+// So many that turns taken with other clients hide no member.
+async function answering(requests = 60): Promise<string[]> {
   const names = new Set<string>();
   for (let index = 0; index < requests; index++) names.add(await fetchOnce(vip, port));
   return [...names].sort();

@@ -265,7 +265,7 @@ describe('logs of amphorae', () => {
       (Properties['PolicyDocument'].Statement as Statement[])
         .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('s3:')))
         // What amphorae are born with lies in a bucket of its own.
-        .filter(({ Resource }) => !/\["AmphoraeBundles\w+","Arn"\]\},"\/boot\/\*"/.test(JSON.stringify(Resource)))
+        .filter(({ Resource }) => !/\["AmphoraeBundles\w+","Arn"\]\},"\/(boot|kit)\/\*"/.test(JSON.stringify(Resource)))
         .map(({ Action, Resource }) => ({ role: targetOf(Properties['Roles'][0]), Action, Resource })),
     );
     const role = targetOf(functionsByName().get('worker-archives')!.Properties['Role']);

@@ -40,8 +40,12 @@ function watched(table: Table, { events, clock }: Parts): Table {
     });
     await tellStatusNews({ table, events }, changes);
   };
+  // What a test puts in a method's place calls this table, and not the one below it.
+  const replaced = new Map<string | symbol, unknown>();
   return new Proxy(table, {
+    set: (_target, name, value) => Boolean(replaced.set(name, value)),
     get(target, name) {
+      if (replaced.has(name)) return replaced.get(name);
       if (name === 'transact')
         return (operations: Operation[]) => {
           if (!operations.map(keyOf).some(isToldOf)) return table.transact(operations);

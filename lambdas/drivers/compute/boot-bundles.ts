@@ -17,6 +17,8 @@ export interface BootBundles {
   put(bundle: BootBundle): Promise<StoredBundle>;
   /** No error when it is gone. */
   remove(amphoraId: string): Promise<void>;
+  /** GET of the kit by which a stock machine becomes an amphora, for a short while. @param sha256 of it, lowercase hex: its name */
+  kitUrl(sha256: string): Promise<string>;
 }
 
 /** Where machines get what they are born with by another way. */
@@ -25,6 +27,9 @@ export class NoopBootBundles implements BootBundles {
     return { url: '', sha256: '' };
   }
   async remove(): Promise<void> {}
+  async kitUrl(): Promise<string> {
+    return '';
+  }
 }
 
 export interface S3BootBundlesOptions {
@@ -40,6 +45,7 @@ export interface S3BootBundlesOptions {
   endpoint?: string;
 }
 
+const keyOf = (amphoraId: string): string => `boot/${amphoraId}.json`;
 const requestTimeoutMs = 10_000;
 const ownRightMs = 60_000;
 
@@ -56,11 +62,15 @@ export class S3BootBundles implements BootBundles {
     const { status } = await this.#request('PUT', bundle.amphora_id, [200, 409, 412], body);
     const bytes = status === 200 ? Buffer.from(body) : await this.#read(bundle.amphora_id);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return { url: (await this.#right('GET', bundle.amphora_id, this.#options.rightMs)).href, sha256 };
+    return { url: (await this.#right('GET', keyOf(bundle.amphora_id), this.#options.rightMs)).href, sha256 };
   }
 
   async remove(amphoraId: string): Promise<void> {
     await this.#request('DELETE', amphoraId, [200, 204, 404]);
+  }
+
+  async kitUrl(sha256: string): Promise<string> {
+    return (await this.#right('GET', `kit/${sha256}.tar.gz`, this.#options.rightMs)).href;
   }
 
   async #read(amphoraId: string): Promise<Buffer> {
@@ -70,7 +80,7 @@ export class S3BootBundles implements BootBundles {
 
   async #request(method: string, amphoraId: string, expected: number[], body?: string): Promise<Response> {
     const headers: Record<string, string> = body === undefined ? {} : { 'if-none-match': '*' };
-    const url = await this.#right(method, amphoraId, ownRightMs, headers);
+    const url = await this.#right(method, keyOf(amphoraId), ownRightMs, headers);
     const doing = `${method} of the boot bundle of amphora ${amphoraId}`;
     const signal = AbortSignal.timeout(requestTimeoutMs);
     const response = await fetch(url, { method, headers, signal, ...(body !== undefined && { body }) }).catch(
@@ -82,10 +92,10 @@ export class S3BootBundles implements BootBundles {
     throw new DriverError(`${doing}: S3 answers ${response.status}`, { isTransient: response.status >= 500 });
   }
 
-  async #right(method: string, amphoraId: string, lifetimeMs: number, headers = {}): Promise<URL> {
+  async #right(method: string, key: string, lifetimeMs: number, headers = {}): Promise<URL> {
     const { bucket, region, credentials, clock, endpoint } = this.#options;
     const base = endpoint === undefined ? `https://${bucket}.s3.${region}.amazonaws.com/` : `${endpoint}/${bucket}/`;
-    const url = new URL(`${base}boot/${amphoraId}.json`);
+    const url = new URL(`${base}${key}`);
     const lifetimeSeconds = Math.ceil(lifetimeMs / 1_000);
     return presignedUrl({
       method,

@@ -11,6 +11,7 @@ import {
   TerminateInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { type BootSettings, userDataOf } from '../../../amphora/boot-document.ts';
+import { stockInstall } from '../../../amphora/image/stock-install.ts';
 import { DriverError } from '../../domain/errors.ts';
 import { isAlreadyThere, isNotFound } from '../aws-errors.ts';
 import { asking, isGroupFull, isNoCapacity, isTokenUsed } from '../ec2-errors.ts';
@@ -36,8 +37,8 @@ export interface Ec2ComputeOptions extends CandidateOptions {
   /** See Ec2Images. */
   image: string;
   settings: BootSettings;
-  /** Makes an amphora of a stock image; empty where the image is one. */
-  install?: string;
+  /** SHA-256 of the kit that makes an amphora of a stock image, lowercase hex; empty where the image is one. */
+  kit?: string;
 }
 
 /** EC2 shows a new machine to everybody within seconds; its documentation names no limit. */
@@ -167,7 +168,8 @@ export class Ec2ComputeDriver implements ComputeDriver {
     const identity = { server_certificate, server_private_key, ca_certificate, heartbeat_key };
     const bundle = await this.#options.bundles.put({ version: 1, amphora_id, ...identity });
     const document = { version: 1, amphora_id, bundle, settings: this.#options.settings } as const;
-    const { deployment, launchTemplate, securityGroups, install = '' } = this.#options;
+    const { deployment, launchTemplate, securityGroups, bundles, kit = '' } = this.#options;
+    const install = kit === '' ? '' : stockInstall({ url: await bundles.kitUrl(kit), sha256: kit });
     const image = await this.currentImage(boot);
     return { boot, image, deployment, launchTemplate, securityGroups, userData: userDataOf(document, install) };
   }

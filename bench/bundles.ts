@@ -25,8 +25,15 @@ const digestOf = (body: string) =>
   createHash('md5')
     .update(JSON.parse(body).MessageBody ?? '')
     .digest('hex');
+/** Of EC2, which speaks XML. */
+const noInstances = '<DescribeInstancesResponse><requestId>1</requestId><reservationSet/></DescribeInstancesResponse>';
 const aws = createServer(async (request, response) => {
-  const answer = { ...empty, MD5OfMessageBody: digestOf(await text(request)) };
+  const body = await text(request);
+  if (!request.headers['content-type']?.includes('json')) {
+    response.writeHead(200, { 'content-type': 'text/xml' }).end(noInstances);
+    return;
+  }
+  const answer = { ...empty, MD5OfMessageBody: digestOf(body) };
   response.writeHead(200, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(answer));
 });
 

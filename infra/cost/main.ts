@@ -12,7 +12,7 @@ const defaults = {
   'member-changes-per-day': '50',
   'reads-per-day': '1000',
   'creations-per-day': '10',
-  alarms: '14',
+  alarms: '15',
   'endpoint-zones': '0',
   'connections-per-second': '10',
   'active-connections': '300',

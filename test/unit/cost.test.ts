@@ -18,7 +18,7 @@ const fleet: Fleet = {
   memberChangesPerDay: 50,
   readsPerDay: 1_000,
   creationsPerDay: 10,
-  alarms: 14,
+  alarms: 15,
   endpointZones: 0,
 };
 

@@ -45,7 +45,8 @@ function scriptOf(root: string, metadata: string): string {
   const unit = unitOf(root);
   const ambient = capabilities(settingOf(unit, 'AmbientCapabilities'));
   const user = [
-    'chroot "$root" setpriv --reuid=octavia --regid=octavia --clear-groups --no-new-privs',
+    // Whoever becomes somebody else forgets that it was to end with its parent.
+    'chroot "$root" setpriv --pdeathsig=KILL --reuid=octavia --regid=octavia --clear-groups --no-new-privs',
     `--bounding-set=-all,${capabilities(settingOf(unit, 'CapabilityBoundingSet'))}`,
     `--inh-caps=-all,${ambient} --ambient-caps=-all,${ambient}`,
   ].join(' ');
